@@ -1,0 +1,76 @@
+"""What the packaging files say about each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def lines(name: str) -> list[str]:
+    """The lines of a text file in the root that are neither empty nor comments."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def canonical(requirement: str) -> str:
+    """The name in "Some_Package[extra]>=1,<2" as package indexes compare it: "some-package"."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", requirement)[0]).lower()
+
+
+def test_constraints_pin_every_dependency_exactly():
+    pins = [line.split("==") for line in lines("constraints.txt")]
+    assert all(len(pin) == 2 and re.fullmatch(r"[0-9][0-9a-z.]*", pin[1]) for pin in pins), "only name==version"
+    pinned = {canonical(pin[0]) for pin in pins}
+    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    assert {canonical(requirement) for requirement in wanted} <= pinned
+
+
+def test_torch_is_pinned_without_a_build_tag():
+    assert "torch==2.13.0" in lines("constraints.txt")
+
+
+def test_conda_environment_holds_every_runtime_dependency():
+    listed = {canonical(line.removeprefix("- ")) for line in lines("environment.yml")}
+    other_names = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+    wanted = {canonical(requirement) for requirement in PROJECT["dependencies"]}
+    assert {other_names.get(name, name) for name in wanted} | {"pytorch3d"} <= listed
+
+
+def test_citation_and_changelog_name_the_version():
+    assert f"version: {PROJECT['version']}" in lines("CITATION.cff")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{PROJECT['version']}]" in changelog or "## [Unreleased]" in changelog
+
+
+DOCUMENTS = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_relative_links_lead_somewhere(document: str):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) + re.findall(r'src="([^"]+)"', text)
+    local = [target for target in targets if "://" not in target]
+    missing = [target for target in local if not ((ROOT / document).parent / target).exists()]
+    assert not missing, f"{document} points at {missing}"
+
+
+def readme_commands() -> list[str]:
+    """Every `python something.py ...` line of the README's code blocks."""
+    blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    return [line.strip() for block in blocks for line in block.splitlines() if line.strip().startswith("python ")]
+
+
+def test_readme_shows_commands():
+    assert len(readme_commands()) >= 3
+
+
+@pytest.mark.parametrize("command", readme_commands())
+def test_readme_commands_start_programs_that_exist(command: str):
+    script = command.split()[1]
+    assert (ROOT / script).is_file(), f"README: {command!r}, but there is no {script}"
