@@ -1,0 +1,175 @@
+"""How objects are laid out: drawn one after the other, rejected until they neither touch, nor hide, nor leave the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from scenes.camera import Camera
+from scenes.catalogue import Catalogue
+from scenes.errors import UserError
+from scenes.mesh import Mesh
+from scenes.objects import Objects
+
+CANDIDATES = 60  # poses tried for one object before the whole scene is begun anew
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The rules of a table whose top is centred on the origin. Lengths in metres.
+
+    table: extent along x and y; elevation: largest height of a base point; gap: least distance between footprints;
+    max_hidden: largest share of an object's silhouette that nearer ones may cover (both taken as convex);
+    margin: free border of the picture, as a share of its shorter side; tries: scenes begun before giving up.
+    """
+
+    table: tuple[float, float] = (0.8, 0.8)
+    min_objects: int = 0
+    max_objects: int = 3
+    repeats: bool = True
+    elevation: float = 0.0
+    gap: float = 0.01
+    max_hidden: float = 0.5
+    margin: float = 0.01
+    tries: int = 100
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower corner of the box of base points, [3]: with `high`, the support of the prior over positions."""
+        return np.array([-self.table[0] / 2, -self.table[1] / 2, 0.0])
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper corner of the box of base points, [3]."""
+        return np.array([self.table[0] / 2, self.table[1] / 2, self.elevation])
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """An object on the table, with what the tests against the next one need."""
+
+    identity: int
+    position: np.ndarray
+    yaw: float
+    radius: float
+    footprint: shapely.Polygon
+    silhouette: shapely.Polygon  # in NDC
+    bounds: np.ndarray  # of the silhouette: lowest and highest x, y
+    depth: float
+
+
+def sample(
+    layout: Layout, catalogue: Catalogue, camera: Camera, rng: np.random.Generator, count: int | None = None
+) -> Objects:
+    """Draw one scene, a batch of one with room for max(max_objects, count) objects.
+
+    The count is uniform unless given; identities, yaw and base point are uniform before rejection. A scene with a given
+    count equals the one that drew the same count by itself.
+
+    Raises UserError where `count` objects cannot, or almost never, stand on the table.
+    """
+    drawn = int(rng.integers(layout.min_objects, layout.max_objects + 1))
+    count = drawn if count is None else count
+    check_count(layout, catalogue, count)
+    for _ in range(layout.tries):
+        scene = _attempt(layout, catalogue, camera, rng, count)
+        if scene is not None:
+            return _pack(scene, max(layout.max_objects, count))
+    raise _too_full(layout, count)
+
+
+def check_count(layout: Layout, catalogue: Catalogue, count: int) -> None:
+    """UserError for a count that the layout excludes, told before any scene is tried."""
+    if count < 0:
+        raise UserError(f"a scene cannot hold {count} objects: ask for 0 or more")
+    if not layout.repeats and count > len(catalogue):
+        raise UserError(
+            f"{count} objects without repeats need as many types, and there are {len(catalogue)}: "
+            f"ask for at most {len(catalogue)}, or set scene.repeats=true"
+        )
+    smallest = min(mesh.footprint.area for mesh in catalogue.meshes)
+    if count * smallest > layout.table[0] * layout.table[1]:
+        raise _too_full(layout, count)
+
+
+def _too_full(layout: Layout, count: int) -> UserError:
+    table = f"{layout.table[0]:g} x {layout.table[1]:g} m"
+    return UserError(f"{count} objects do not fit on a table of {table}: ask for fewer, or for a larger scene.table")
+
+
+def _attempt(
+    layout: Layout, catalogue: Catalogue, camera: Camera, rng: np.random.Generator, count: int
+) -> list[_Placed] | None:
+    scene: list[_Placed] = []
+    types = rng.integers(len(catalogue), size=count) if layout.repeats else rng.permutation(len(catalogue))[:count]
+    for identity in types:
+        for _ in range(CANDIDATES):
+            candidate = _place(layout, catalogue.meshes[identity], int(identity), camera, rng, scene)
+            if candidate is not None and _all_visible(layout, [*scene, candidate]):
+                scene.append(candidate)
+                break
+        else:
+            return None
+    return scene
+
+
+def _place(
+    layout: Layout, mesh: Mesh, identity: int, camera: Camera, rng: np.random.Generator, scene: list[_Placed]
+) -> _Placed | None:
+    """Draw a pose; None if it leaves the table or the picture, or comes too close to another object."""
+    draw = rng.random(4)
+    low, high = layout.low, layout.high
+    position = (low + draw[:3] * (high - low)).astype(np.float32).astype(float)  # what is kept is what is tested
+    yaw = float(np.float32(np.pi - 2 * np.pi * draw[3]))
+    turn = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
+    outline = mesh.outline @ turn + position[:2]
+    if (outline < low[:2]).any() or (outline > high[:2]).any():
+        return None
+    near = [o for o in scene if np.hypot(*(o.position - position)[:2]) < o.radius + mesh.radius + layout.gap]
+    footprint = shapely.Polygon(outline)
+    if any(footprint.distance(other.footprint) < layout.gap for other in near):
+        return None
+    corners = np.concatenate([mesh.hull[:, :2] @ turn + position[:2], mesh.hull[:, 2:] + position[2]], 1)
+    seen = camera.project(corners)[:, :2]
+    bounds = np.concatenate([seen.min(0), seen.max(0)])
+    if (np.abs(bounds) > np.tile(camera.extent - 2 * layout.margin, 2)).any():
+        return None
+    silhouette = shapely.MultiPoint(seen).convex_hull
+    depth = float(camera.project(position)[2])
+    return _Placed(identity, position, yaw, mesh.radius, footprint, silhouette, bounds, depth)  # pyright: ignore
+
+
+def _all_visible(layout: Layout, scene: list[_Placed]) -> bool:
+    """Whether no object is hidden too much, the last one being new and the others known to be fine without it."""
+    new = scene[-1]
+    for each in scene:
+        if each is not new and (each.depth <= new.depth or not _overlap(each, new)):
+            continue  # the new object does not stand before this one
+        if hidden_share(each, scene) > layout.max_hidden:
+            return False
+    return True
+
+
+def hidden_share(each: _Placed, scene: list[_Placed]) -> float:
+    """Share of the convex silhouette that is covered by those of nearer objects."""
+    nearer = [o.silhouette for o in scene if o.depth < each.depth and _overlap(o, each)]
+    if not nearer:
+        return 0.0
+    cover = nearer[0] if len(nearer) == 1 else shapely.union_all(nearer)
+    return each.silhouette.intersection(cover).area / each.silhouette.area
+
+
+def _overlap(a: _Placed, b: _Placed) -> bool:
+    return bool((a.bounds[:2] < b.bounds[2:]).all() and (b.bounds[:2] < a.bounds[2:]).all())
+
+
+def _pack(scene: list[_Placed], slots: int) -> Objects:
+    objects = Objects.empty(1, slots)
+    for slot, placed in enumerate(scene):
+        objects.identity[0, slot] = placed.identity
+        objects.position[0, slot] = placed.position
+        objects.rotation[0, slot] = placed.yaw
+        objects.presence[0, slot] = True
+    return objects

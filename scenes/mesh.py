@@ -1,0 +1,95 @@
+"""A mesh as the renderers want it: per-vertex normals and colours, vertices split wherever either of them jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import shapely
+import trimesh
+
+CREASE = 35.0  # degrees between two faces above which the edge between them is sharp
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """One object type. Lengths in metres; the origin is the base point, and the mesh rests on z = 0.
+
+    vertices [V, 3], normals [V, 3] (unit, outward), colours [V, 3] in [0, 1];
+    faces [F, 3] int32, counter-clockwise seen from outside;
+    symmetry: n for n-fold rotational symmetry about +Z, 1 for none, 0 for a body of revolution.
+    """
+
+    name: str
+    vertices: np.ndarray
+    normals: np.ndarray
+    colours: np.ndarray
+    faces: np.ndarray
+    symmetry: int
+
+    @cached_property
+    def footprint(self) -> shapely.Polygon:
+        """Convex hull of the mesh seen from above, at yaw 0."""
+        return shapely.MultiPoint(self.vertices[:, :2].astype(float)).convex_hull  # pyright: ignore[reportReturnType]
+
+    @cached_property
+    def outline(self) -> np.ndarray:
+        """Corners of the footprint, [P, 2]."""
+        return np.asarray(self.footprint.exterior.coords)[:-1]
+
+    @cached_property
+    def radius(self) -> float:
+        """Radius of the circle about the base point that holds the footprint at any yaw."""
+        return float(np.linalg.norm(self.outline, axis=1).max())
+
+    @cached_property
+    def hull(self) -> np.ndarray:
+        """Corners of the convex hull in 3D, [H, 3]: all that a silhouette's convex hull needs."""
+        return np.asarray(trimesh.Trimesh(self.vertices, self.faces).convex_hull.vertices, float)
+
+    def solid(self) -> trimesh.Trimesh:
+        """The mesh with its split vertices merged again, for volumes, contact and inside tests."""
+        mesh = trimesh.Trimesh(self.vertices, self.faces, process=False)
+        mesh.merge_vertices(merge_tex=True, merge_norm=True)
+        return mesh
+
+
+def build(name: str, solid: trimesh.Trimesh, paint: Callable[[np.ndarray], np.ndarray], symmetry: int) -> Mesh:
+    """Make a `Mesh` of a closed surface.
+
+    `paint` gives the colour of each face from its centre: [F, 3] metres -> [F, 3] in [0, 1].
+    """
+    solid = solid.copy()
+    solid.apply_translation([0, 0, -solid.bounds[0, 2]])
+    if solid.volume < 0:
+        solid.invert()
+    face_colours = np.broadcast_to(paint(solid.triangles_center), (len(solid.faces), 3))
+    corner_vertex = _split(solid, face_colours)
+    count = corner_vertex.max() + 1
+    vertices, colours, normals = np.empty((count, 3)), np.empty((count, 3)), np.zeros((count, 3))
+    vertices[corner_vertex] = solid.vertices[solid.faces.reshape(-1)]
+    colours[corner_vertex] = np.repeat(face_colours, 3, axis=0)
+    area_normals = np.asarray(solid.face_normals) * np.asarray(solid.area_faces)[:, None]
+    np.add.at(normals, corner_vertex, np.repeat(area_normals, 3, axis=0))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    faces = corner_vertex.reshape(-1, 3).astype(np.int32)
+    as_float = [a.astype(np.float32) for a in (vertices, normals, colours)]
+    return Mesh(name, *as_float, faces, symmetry)
+
+
+def _split(solid: trimesh.Trimesh, face_colours: np.ndarray) -> np.ndarray:
+    """Number the vertices so that corners share one only across smooth edges between equal colours, [3 F].
+
+    A node is a corner of a face; every smooth edge joins the corners of its two faces at both of its ends.
+    """
+    first, second = solid.face_adjacency.T
+    smooth = np.degrees(solid.face_adjacency_angles) < CREASE
+    smooth &= (face_colours[first] == face_colours[second]).all(1)
+    links = []
+    for end in solid.face_adjacency_edges.T:
+        pair = [3 * face + (solid.faces[face] == end[:, None]).argmax(1) for face in (first, second)]
+        links.append(np.stack(pair, 1)[smooth])
+    labels = trimesh.graph.connected_component_labels(np.concatenate(links), node_count=3 * len(solid.faces))
+    return np.unique(labels, return_inverse=True)[1].reshape(-1)
