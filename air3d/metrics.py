@@ -1,0 +1,181 @@
+"""How well a list of objects describes a table: counts, objects, poses.
+
+Objects have no order, so predicted and true objects of a scene are first paired: the Hungarian algorithm finds the
+pairing with the smallest sum of distances between base points. A true object is **found** when the object paired with
+it stands at most `FOUND_WITHIN` metres away; identity and rotation are judged on found objects only, because it means
+nothing to ask which mesh stands where nothing was seen. What there is nothing to measure of is None (null in JSON).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
+
+from scenes.objects import Objects
+
+FOUND_WITHIN = 0.05  # metres
+AP_THRESHOLDS = (0.01, 0.02, 0.05, 0.10, np.inf)  # metres; inf asks for the right identity in the right scene only
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The paired objects of a batch, one row per pair, and the counts of every scene."""
+
+    true_count: np.ndarray  # [scenes] int
+    predicted_count: np.ndarray  # [scenes] int
+    distance: np.ndarray  # [pairs] metres between base points
+    true_identity: np.ndarray  # [pairs] int
+    predicted_identity: np.ndarray  # [pairs] int
+    turn: np.ndarray  # [pairs] predicted minus true yaw, radians, not wrapped
+
+    @property
+    def found(self) -> np.ndarray:
+        return self.distance <= FOUND_WITHIN
+
+
+def numpy_of(array: Any) -> np.ndarray:
+    """A numpy array of a numpy array or of a torch tensor on any device, with or without gradient."""
+    return array.detach().cpu().numpy() if hasattr(array, "detach") else np.asarray(array)
+
+
+def match(predicted: Objects, truth: Objects) -> Matching:
+    """Pairs the present objects of every scene by position. The two batches may have different numbers of slots."""
+    there, real = numpy_of(predicted.presence) > 0.5, numpy_of(truth.presence) > 0.5
+    if len(there) != len(real):
+        raise ValueError(f"{len(there)} predicted scenes against {len(real)} true ones")
+    guess = [numpy_of(field) for field in (predicted.position, predicted.identity, predicted.rotation)]
+    answer = [numpy_of(field) for field in (truth.position, truth.identity, truth.rotation)]
+    rows = []
+    for scene in range(len(real)):
+        position, identity, rotation = (field[scene][there[scene]] for field in guess)
+        true_position, true_identity, true_rotation = (field[scene][real[scene]] for field in answer)
+        distance = _distances(true_position, position)
+        # A prediction that is not a number is nobody's neighbour: it pairs last and is never found.
+        i, j = linear_sum_assignment(np.nan_to_num(distance, nan=1e9, posinf=1e9))
+        rows.append(
+            np.stack([distance[i, j], true_identity[i], identity[j], rotation[j].astype(float) - true_rotation[i]], 1)
+        )
+    pairs = np.concatenate(rows) if rows else np.zeros((0, 4))
+    return Matching(
+        real.sum(1), there.sum(1), pairs[:, 0], pairs[:, 1].astype(int), pairs[:, 2].astype(int), pairs[:, 3]
+    )
+
+
+def score(
+    predicted: Objects,
+    truth: Objects,
+    symmetry: Sequence[int],
+    confidence: Float[np.ndarray, "batch slot"] | None = None,
+) -> dict[str, Any]:
+    """Every metric of a batch of scenes, ready for JSON.
+
+    `symmetry[k]` is the n-fold rotational symmetry of mesh k about +Z: 1 none, 0 full revolution. `confidence` is the
+    probability that each predicted slot holds an object; average precision is reported only where it is given.
+    """
+    matching = match(predicted, truth)
+    turned = rotation_errors(matching, symmetry)
+    scores = {
+        "scenes": len(matching.true_count),
+        "objects": int(matching.true_count.sum()),
+        **count_scores(matching),
+        "found": _ratio(matching.found.sum(), matching.true_count.sum()),
+        "found_within_m": FOUND_WITHIN,
+        "identity_accuracy": _over(
+            np.mean, (matching.true_identity == matching.predicted_identity)[matching.found]
+        ),
+        "position_error_median_m": _over(np.median, matching.distance),
+        "position_error_mean_m": _over(np.mean, matching.distance),
+        "position_pairs": len(matching.distance),
+        "rotation_error_median_deg": _over(np.median, np.degrees(turned)),
+        "rotation_objects": len(turned),
+    }
+    if confidence is not None:
+        scores["average_precision"] = {
+            "any" if np.isinf(threshold) else f"{threshold:.2f}": average_precision(
+                predicted, truth, confidence, threshold
+            )
+            for threshold in AP_THRESHOLDS
+        }
+    return scores
+
+
+def count_scores(matching: Matching) -> dict[str, Any]:
+    """Share of scenes whose number of objects is right, per true count too; confusion[true][predicted] in scenes."""
+    true, predicted = matching.true_count, matching.predicted_count
+    size = int(max(true.max(initial=0), predicted.max(initial=0))) + 1
+    confusion = np.zeros((size, size), dtype=int)
+    np.add.at(confusion, (true, predicted), 1)
+    return {
+        "count_accuracy": _over(np.mean, true == predicted),
+        "count_accuracy_by_count": {
+            str(count): _over(np.mean, predicted[true == count] == count) for count in np.unique(true)
+        },
+        "count_confusion": confusion.tolist(),
+    }
+
+
+def rotation_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.ndarray, " object"]:
+    """Yaw errors in radians, in [0, pi/n] for an n-fold symmetric mesh.
+
+    Over found objects of the right identity. Meshes of full revolution (symmetry 0) have no rotation and are left out.
+    """
+    fold = np.asarray(symmetry, dtype=int)[matching.true_identity]
+    judged = matching.found & (matching.true_identity == matching.predicted_identity) & (fold > 0)
+    period = 2 * np.pi / fold[judged]
+    turn = matching.turn[judged]
+    return np.abs(turn - period * np.round(turn / period))
+
+
+def average_precision(
+    predicted: Objects, truth: Objects, confidence: Float[np.ndarray, "batch slot"], threshold: float
+) -> float | None:
+    """Average precision at one distance (metres) as CLEVR set prediction measures it; None without true objects.
+
+    Predictions of all scenes are taken from the surest down. One is right when the nearest true object of its identity
+    is within the threshold and was not taken before. Area under the monotone precision-recall curve
+    (Locatello et al. 2020, arXiv 2006.15055, who took it from Zhang et al. 2019, arXiv 1906.06565). Only slots that
+    are reported as present count as predictions.
+    """
+    sure, there, real = numpy_of(confidence), numpy_of(predicted.presence) > 0.5, numpy_of(truth.presence) > 0.5
+    if not real.any():
+        return None
+    position, true_position = numpy_of(predicted.position), numpy_of(truth.position)
+    same = numpy_of(predicted.identity)[:, :, None] == numpy_of(truth.identity)[:, None, :]
+    taken, hits = np.zeros_like(real), []
+    scene, slot = np.nonzero(there)
+    for rank in np.argsort(-sure[scene, slot], kind="stable"):
+        b, n = scene[rank], slot[rank]
+        distance = np.linalg.norm(position[b, n] - true_position[b], axis=-1)
+        distance = np.where(real[b] & same[b, n], distance, np.nan)
+        nearest = None if np.isnan(distance).all() else np.nanargmin(distance)
+        hits.append(nearest is not None and distance[nearest] <= threshold and not taken[b, nearest])
+        if hits[-1]:
+            taken[b, nearest] = True
+    return _area(np.array(hits, dtype=float), int(real.sum()))
+
+
+def _area(hits: Float[np.ndarray, " prediction"], positives: int) -> float:
+    right = np.cumsum(hits)
+    precision = right / np.arange(1, len(hits) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(np.diff(right / positives, prepend=0.0) * envelope))
+
+
+def _distances(first: Float[np.ndarray, "m 3"], second: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "m n"]:
+    return np.linalg.norm(first[:, None].astype(float) - second[None].astype(float), axis=-1)
+
+
+def _over(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:
+    if len(values) == 0:
+        return None
+    result = float(statistic(values))
+    return result if np.isfinite(result) else None
+
+
+def _ratio(part: Any, whole: Any) -> float | None:
+    return float(part / whole) if whole else None

@@ -1,0 +1,126 @@
+"""The pictures of numbers: learning curves, confusion, counts, position errors.
+
+Figures are made as objects, without pyplot: no window, no state left behind, safe from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from air3d.files import atomic
+
+INK, GRID, SHADE = "#333333", "#dddddd", "#e8f0f8"
+COLOURS = ("#1f6fb4", "#d9730d", "#2e8b57", "#a23b72", "#6b5b95", "#8c6d31", "#444444", "#17a2b8")
+AXES_WORDS = {"minutes": "training time (minutes)", "step": "training steps"}
+
+
+def learning_curve(
+    path: Path | str,
+    runs: Mapping[str, Sequence[Mapping[str, Any]]],
+    metric: str = "val/count_accuracy",
+    against: str = "minutes",
+    ylabel: str = "scenes counted right",
+    goal: float | None = None,
+) -> None:
+    """One line a run: `metric` (a share) against `perf/minutes` or `step`. `runs` maps labels to metrics.jsonl rows."""
+    figure, axes = _sheet(7.0, 4.2)
+    key = "step" if against == "step" else f"perf/{against}"
+    for index, (label, rows) in enumerate(runs.items()):
+        points = [(row[key], row[metric]) for row in rows if row.get(metric) is not None and row.get(key) is not None]
+        x, y = np.array(points, dtype=float).reshape(-1, 2).T
+        marker = "o" if len(points) < 40 else None
+        axes.plot(x, y, color=COLOURS[index % len(COLOURS)], lw=1.8, marker=marker, ms=3.5, label=label)
+    if goal is not None:
+        axes.axhline(goal, color=INK, lw=1, ls=":", zorder=1)
+        axes.annotate(f"{goal:.0%}", (1, goal), (4, 0), ("axes fraction", "data"), textcoords="offset points",
+                      va="center", color=INK, fontsize=9)  # fmt: skip
+    axes.set(xlabel=AXES_WORDS.get(against, against), ylabel=ylabel, ylim=(0, 1.03))
+    axes.set_xlim(left=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    if runs:
+        axes.legend(frameon=False, loc="lower right")
+    _save(figure, path)
+
+
+def count_accuracy_by_count(
+    path: Path | str, series: Mapping[str, Mapping[str, float | None]], trained: Sequence[int] = ()
+) -> None:
+    """Share of scenes counted right against the true count, one line per entry of `series`; trained counts shaded."""
+    figure, axes = _sheet(6.2, 4.0)
+    for index, (label, by_count) in enumerate(series.items()):
+        points = sorted((int(count), share) for count, share in by_count.items() if share is not None)
+        x, y = np.array(points, dtype=float).reshape(-1, 2).T
+        axes.plot(x, y, color=COLOURS[index % len(COLOURS)], lw=1.8, marker="o", label=label, zorder=3)
+        if len(series) == 1:
+            for count, share in points:
+                axes.annotate(f"{share:.0%}", (count, share), (0, -14), textcoords="offset points", ha="center",
+                              fontsize=9, color=INK)  # fmt: skip
+    for count in trained:
+        axes.axvspan(count - 0.5, count + 0.5, color=SHADE, lw=0, zorder=0,
+                     label="counts trained on" if count == trained[0] else None)  # fmt: skip
+    counts = [int(count) for by_count in series.values() for count in by_count] + list(trained)
+    axes.set(xlabel="objects on the table", ylabel="scenes counted right", ylim=(0, 1.05))
+    if counts:
+        axes.set_xlim(min(counts) - 0.5, max(counts) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.legend(frameon=False, loc="lower left")
+    _save(figure, path)
+
+
+def count_confusion(path: Path | str, confusion: Sequence[Sequence[int]]) -> None:
+    """Scenes per true count (row) and inferred count (column), each row coloured by its shares."""
+    scenes = np.asarray(confusion, dtype=int)
+    shares = scenes / np.maximum(scenes.sum(1, keepdims=True), 1)
+    side = 2.2 + 0.55 * len(scenes)
+    figure, axes = _sheet(side + 0.6, side)
+    axes.grid(False)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for true, predicted in np.ndindex(*scenes.shape):
+        if scenes[true, predicted]:
+            colour = "white" if shares[true, predicted] > 0.55 else INK
+            axes.text(predicted, true, str(scenes[true, predicted]), ha="center", va="center", color=colour)
+    axes.set(xlabel="objects inferred", ylabel="objects on the table", title="scenes")
+    axes.set_xticks(range(len(scenes)))
+    axes.set_yticks(range(len(scenes)))
+    _save(figure, path)
+
+
+def position_error_histogram(path: Path | str, distances: np.ndarray, found_within: float) -> None:
+    """Distances (metres) of all paired objects, in centimetres; those beyond three times the limit share the last bar."""
+    figure, axes = _sheet(6.2, 3.8)
+    limit, values = found_within * 100, np.asarray(distances)[np.isfinite(distances)] * 100
+    end = 3 * limit
+    axes.hist(np.minimum(values, end * 0.999), bins=np.linspace(0, end, 61).tolist(), color=COLOURS[0])
+    axes.axvline(limit, color=COLOURS[1], lw=1.4, label=f"found: within {limit:g} cm")
+    if len(values):
+        axes.axvline(float(np.median(values)), color=INK, lw=1.2, ls="--", label=f"median {np.median(values):.2f} cm")
+    far = int((values >= end).sum())
+    axes.set(xlabel="distance from the true position (cm)" + (f"; last bar: {far} farther" if far else ""),
+             ylabel="objects", xlim=(0, end))  # fmt: skip
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of that size in inches with the axes in this project's style."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(color=GRID, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path | str) -> None:
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=150)

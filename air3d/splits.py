@@ -1,0 +1,24 @@
+"""Which data-set seed each split draws its scenes from: held-out scenes never come from a training stream."""
+
+from __future__ import annotations
+
+VALIDATION_OFFSET = 1_000_003
+TEST_OFFSET = 2_000_003
+
+
+def train_seed(seed: int) -> int:
+    """Data-set seed of the endless training stream of a run with this seed."""
+    return seed
+
+
+def validation_seed(seed: int) -> int:
+    """Data-set seed of the scenes that are looked at while training, never trained on."""
+    return VALIDATION_OFFSET + seed
+
+
+def test_seed(seed: int) -> int:
+    """Data-set seed of the scenes that only evaluate.py draws."""
+    return TEST_OFFSET + seed
+
+
+test_seed.__test__ = False  # type: ignore[attr-defined]  # pytest must not take it for a test
