@@ -52,10 +52,14 @@ class Catalogue:
         return tuple(mesh.symmetry for mesh in self.meshes)
 
     def packed(self) -> Packed:
-        fields = [_pad([getattr(mesh, name) for mesh in self.meshes]) for name in ("vertices", "normals", "colours")]
-        vertex_count = np.array([len(mesh.vertices) for mesh in self.meshes])
-        face_count = np.array([len(mesh.faces) for mesh in self.meshes])
-        return Packed(*fields, _pad([mesh.faces for mesh in self.meshes]), vertex_count, face_count)
+        return Packed(
+            vertices=_pad([mesh.vertices for mesh in self.meshes]),
+            normals=_pad([mesh.normals for mesh in self.meshes]),
+            colours=_pad([mesh.colours for mesh in self.meshes]),
+            faces=_pad([mesh.faces for mesh in self.meshes]),
+            vertex_count=np.array([len(mesh.vertices) for mesh in self.meshes]),
+            face_count=np.array([len(mesh.faces) for mesh in self.meshes]),
+        )
 
 
 def _pad(arrays: list[np.ndarray]) -> np.ndarray:

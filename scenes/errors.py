@@ -7,7 +7,7 @@ from difflib import get_close_matches
 class UserError(Exception):
     """Bad input. The message is one line: what is wrong, and what would be right.
 
-    The entry points print it and leave with exit code 2; anything else is a fault of the program and keeps its traceback.
+    The entry points print it and leave with exit code 2. Any other exception is a fault of the program.
     """
 
 

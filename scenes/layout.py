@@ -1,4 +1,4 @@
-"""How objects are laid out: drawn one after the other, rejected until they neither touch, nor hide, nor leave the picture."""
+"""How objects are laid out: one after the other, redrawn until they neither touch nor hide nor leave the picture."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scenes.mesh import Mesh
 from scenes.objects import Objects
 
 CANDIDATES = 60  # poses tried for one object before the whole scene is begun anew
+LARGEST_YAW = 3.141592  # pi itself, rounded to float32, would lie beyond pi
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _place(
     draw = rng.random(4)
     low, high = layout.low, layout.high
     position = (low + draw[:3] * (high - low)).astype(np.float32).astype(float)  # what is kept is what is tested
-    yaw = float(np.float32(np.pi - 2 * np.pi * draw[3]))
+    yaw = float(np.float32(np.clip(np.pi - 2 * np.pi * draw[3], -LARGEST_YAW, LARGEST_YAW)))
     turn = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
     outline = mesh.outline @ turn + position[:2]
     if (outline < low[:2]).any() or (outline > high[:2]).any():

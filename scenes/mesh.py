@@ -75,8 +75,8 @@ def build(name: str, solid: trimesh.Trimesh, paint: Callable[[np.ndarray], np.nd
     np.add.at(normals, corner_vertex, np.repeat(area_normals, 3, axis=0))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     faces = corner_vertex.reshape(-1, 3).astype(np.int32)
-    as_float = [a.astype(np.float32) for a in (vertices, normals, colours)]
-    return Mesh(name, *as_float, faces, symmetry)
+    vertices, normals, colours = (array.astype(np.float32) for array in (vertices, normals, colours))
+    return Mesh(name, vertices, normals, colours, faces, symmetry)
 
 
 def _split(solid: trimesh.Trimesh, face_colours: np.ndarray) -> np.ndarray:

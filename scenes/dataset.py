@@ -1,0 +1,116 @@
+"""Frozen data sets: `images/000000.png ...`, `scenes.json` in CLEVR's words, `manifest.json` with every file's SHA-256.
+
+The same request gives the same bytes, and nothing is ever overwritten. This file writes them, `reading.py` reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from scenes.errors import UserError
+from scenes.labels import scene_labels
+from scenes.objects import Objects
+from scenes.reading import Dataset, read_dataset, sha256
+from scenes.scene import Scene
+
+__all__ = ["Dataset", "check_out", "describe", "read_dataset", "write_dataset"]
+
+FORMAT = "air3d-dataset-1"
+
+
+def describe(scene: Scene, seed: int, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The head of scenes.json: all that decides the bytes of a data set. `extra`: what the caller adds to that."""
+    return {
+        "format": FORMAT,
+        "units": {"3d_coords": "metres, base point, +Z up", "rotation": "radians about +Z"},
+        "camera": asdict(scene.camera),
+        "catalogue": list(scene.catalogue.names),
+        "scene": asdict(scene.config),
+        "seed": seed,
+        **(extra or {}),
+    }
+
+
+def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
+    """Whether `out` already holds exactly the data set that `info` describes; False where it is free.
+
+    UserError if something else is there: nothing is ever overwritten.
+    """
+    out = Path(out)
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    try:
+        manifest = json.loads((out / "manifest.json").read_text())
+        there = json.loads((out / "scenes.json").read_text())["info"]
+        ours = manifest["format"] == FORMAT
+    except (OSError, ValueError, KeyError, TypeError):
+        ours, there = False, None
+    if not ours:
+        raise UserError(f"{out} exists and is not a data set of ours: choose another out")
+    if there != json.loads(json.dumps(info)):
+        raise UserError(f"{out} holds a data set made with other settings: choose another out, or delete it first")
+    read_dataset(out)
+    return True
+
+
+def write_dataset(
+    out: str | os.PathLike[str],
+    info: dict[str, Any],
+    scene: Scene,
+    objects: Objects,
+    pictures: Iterable[tuple[np.ndarray, Sequence[int]]],
+) -> None:
+    """Write a data set; it appears under its name only when complete.
+
+    info: from `describe`; objects: numpy, [B, N]; pictures: for every scene in turn, uint8 [H, W, 3] and the
+    visible pixels of each slot, [N]. UserError where `out` is taken, or cannot be made.
+    """
+    out = Path(out).absolute()
+    if check_out(out, info):
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise UserError(f"cannot write to {out.parent}: {error.strerror}") from error
+    try:
+        _fill(partial, info, scene, objects, pictures)
+        partial.chmod(0o755)  # mkdtemp makes it private
+        os.replace(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _fill(
+    folder: Path,
+    info: dict[str, Any],
+    scene: Scene,
+    objects: Objects,
+    pictures: Iterable[tuple[np.ndarray, Sequence[int]]],
+) -> None:
+    (folder / "images").mkdir()
+    scenes = []
+    for index, (image, visible) in enumerate(pictures):
+        name = f"{index:06d}.png"
+        Image.fromarray(image, "RGB").save(folder / "images" / name)
+        labels = scene_labels(scene.catalogue.names, scene.camera, objects[index], visible)
+        scenes.append({"image_index": index, "image_filename": name, "objects": labels})
+    if len(scenes) != len(objects):
+        raise ValueError(f"{len(scenes)} pictures for {len(objects)} scenes")
+    _write_json(folder / "scenes.json", {"info": info, "scenes": scenes})
+    files = {str(path.relative_to(folder).as_posix()): sha256(path) for path in folder.rglob("*") if path.is_file()}
+    _write_json(folder / "manifest.json", {"format": FORMAT, "files": files})
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
