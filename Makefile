@@ -31,6 +31,7 @@ format: $(STAMP)  ## put the code into the form that `make lint` asks for
 	@$(BIN) -m ruff check --fix .
 
 install: $(STAMP)  ## .venv with air3d and the versions of constraints.txt
+	@:
 
 # A torch 2.13.0 that is already in .venv, such as the small CPU build, satisfies the constraint and stays.
 $(STAMP): pyproject.toml constraints.txt | $(BIN)
@@ -40,6 +41,7 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)
 	@touch $@
 
 venv: $(BIN)  ## only the empty .venv, to put another build of torch into it first
+	@:
 
 # pip is asked for as well: an environment whose making was interrupted has a python but no pip
 $(BIN): $(if $(wildcard .venv/bin/pip),,FORCE)

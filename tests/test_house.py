@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from air3d.cli import compose
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -61,16 +64,19 @@ def test_relative_links_lead_somewhere(document: str):
 
 
 def readme_commands() -> list[str]:
-    """Every `python something.py ...` line of the README's code blocks."""
+    """Every `python something.py ...` and `make train ARGS="..."` of the README's code blocks."""
     blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return [line.strip() for block in blocks for line in block.splitlines() if line.strip().startswith("python ")]
+    commands = [line.strip() for block in blocks for line in block.splitlines()]
+    commands = [re.sub(r'^make train ARGS="(.*)"$', r"python train.py \1", command) for command in commands]
+    return [command for command in commands if command.startswith("python ")]
 
 
-def test_readme_shows_commands():
-    assert len(readme_commands()) >= 3
+def test_readme_shows_every_program():
+    assert {command.split()[1] for command in readme_commands()} >= {"train.py", "evaluate.py", "generate.py"}
 
 
 @pytest.mark.parametrize("command", readme_commands())
-def test_readme_commands_start_programs_that_exist(command: str):
-    script = command.split()[1]
+def test_readme_commands_name_settings_that_exist(command: str):
+    _, script, *overrides = shlex.split(command)
     assert (ROOT / script).is_file(), f"README: {command!r}, but there is no {script}"
+    compose(Path(script).stem, overrides)
