@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
+from renderers.convert import to_numpy
 from scenes.objects import Objects
 
 FOUND_WITHIN = 0.05  # metres
@@ -37,29 +38,25 @@ class Matching:
     def found(self) -> np.ndarray:
         return self.distance <= FOUND_WITHIN
 
-
-def numpy_of(array: Any) -> np.ndarray:
-    """A numpy array of a numpy array or of a torch tensor on any device, with or without gradient."""
-    return array.detach().cpu().numpy() if hasattr(array, "detach") else np.asarray(array)
+    @property
+    def identified(self) -> np.ndarray:
+        return self.true_identity == self.predicted_identity
 
 
 def match(predicted: Objects, truth: Objects) -> Matching:
     """Pairs the present objects of every scene by position. The two batches may have different numbers of slots."""
-    there, real = numpy_of(predicted.presence) > 0.5, numpy_of(truth.presence) > 0.5
-    if len(there) != len(real):
-        raise ValueError(f"{len(there)} predicted scenes against {len(real)} true ones")
-    guess = [numpy_of(field) for field in (predicted.position, predicted.identity, predicted.rotation)]
-    answer = [numpy_of(field) for field in (truth.position, truth.identity, truth.rotation)]
+    predicted, truth = to_numpy(predicted), to_numpy(truth)
+    if len(predicted) != len(truth):
+        raise ValueError(f"{len(predicted)} predicted scenes against {len(truth)} true ones")
+    there, real = predicted.presence > 0.5, truth.presence > 0.5
     rows = []
-    for scene in range(len(real)):
-        position, identity, rotation = (field[scene][there[scene]] for field in guess)
-        true_position, true_identity, true_rotation = (field[scene][real[scene]] for field in answer)
-        distance = _distances(true_position, position)
+    for scene, (guessed, given) in enumerate(zip(there, real, strict=True)):
+        distance = _distances(truth.position[scene][given], predicted.position[scene][guessed])
         # A prediction that is not a number is nobody's neighbour: it pairs last and is never found.
         i, j = linear_sum_assignment(np.nan_to_num(distance, nan=1e9, posinf=1e9))
-        rows.append(
-            np.stack([distance[i, j], true_identity[i], identity[j], rotation[j].astype(float) - true_rotation[i]], 1)
-        )
+        turn = predicted.rotation[scene][guessed][j].astype(float) - truth.rotation[scene][given][i]
+        identities = truth.identity[scene][given][i], predicted.identity[scene][guessed][j]
+        rows.append(np.stack([distance[i, j], *identities, turn], 1))
     pairs = np.concatenate(rows) if rows else np.zeros((0, 4))
     return Matching(
         real.sum(1), there.sum(1), pairs[:, 0], pairs[:, 1].astype(int), pairs[:, 2].astype(int), pairs[:, 3]
@@ -85,9 +82,7 @@ def score(
         **count_scores(matching),
         "found": _ratio(matching.found.sum(), matching.true_count.sum()),
         "found_within_m": FOUND_WITHIN,
-        "identity_accuracy": _over(
-            np.mean, (matching.true_identity == matching.predicted_identity)[matching.found]
-        ),
+        "identity_accuracy": _over(np.mean, matching.identified[matching.found]),
         "position_error_median_m": _over(np.median, matching.distance),
         "position_error_mean_m": _over(np.mean, matching.distance),
         "position_pairs": len(matching.distance),
@@ -125,7 +120,7 @@ def rotation_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.nda
     Over found objects of the right identity. Meshes of full revolution (symmetry 0) have no rotation and are left out.
     """
     fold = np.asarray(symmetry, dtype=int)[matching.true_identity]
-    judged = matching.found & (matching.true_identity == matching.predicted_identity) & (fold > 0)
+    judged = matching.found & matching.identified & (fold > 0)
     period = 2 * np.pi / fold[judged]
     turn = matching.turn[judged]
     return np.abs(turn - period * np.round(turn / period))
@@ -141,16 +136,16 @@ def average_precision(
     (Locatello et al. 2020, arXiv 2006.15055, who took it from Zhang et al. 2019, arXiv 1906.06565). Only slots that
     are reported as present count as predictions.
     """
-    sure, there, real = numpy_of(confidence), numpy_of(predicted.presence) > 0.5, numpy_of(truth.presence) > 0.5
+    predicted, truth, sure = to_numpy(predicted), to_numpy(truth), np.asarray(confidence)
+    there, real = predicted.presence > 0.5, truth.presence > 0.5
     if not real.any():
         return None
-    position, true_position = numpy_of(predicted.position), numpy_of(truth.position)
-    same = numpy_of(predicted.identity)[:, :, None] == numpy_of(truth.identity)[:, None, :]
+    same = predicted.identity[:, :, None] == truth.identity[:, None, :]
     taken, hits = np.zeros_like(real), []
     scene, slot = np.nonzero(there)
     for rank in np.argsort(-sure[scene, slot], kind="stable"):
         b, n = scene[rank], slot[rank]
-        distance = np.linalg.norm(position[b, n] - true_position[b], axis=-1)
+        distance = np.linalg.norm(predicted.position[b, n] - truth.position[b], axis=-1)
         distance = np.where(real[b] & same[b, n], distance, np.nan)
         nearest = None if np.isnan(distance).all() else np.nanargmin(distance)
         hits.append(nearest is not None and distance[nearest] <= threshold and not taken[b, nearest])

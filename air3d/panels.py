@@ -1,6 +1,6 @@
 """A picture of what was understood: one scene a row, from the picture through every painted object to what is left over.
 
-    picture | after object 1 | after object 2 | ... | difference
+picture | after object 1 | after object 2 | ... | difference
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from air3d.files import atomic
-from air3d.metrics import numpy_of
+from air3d.infer import Inference
+from renderers.convert import to_numpy
 from scenes.objects import Objects
 
 SCALE = 3  # screen pixels per picture pixel
@@ -27,8 +28,8 @@ PAPER, EMPTY, INK, WRONG = (255, 255, 255), (240, 240, 240), (40, 40, 40), (190,
 
 def save_panel(
     path: Path | str,
-    images: Float[Any, "batch height width 3"],
-    inference: Any,
+    images: Float[Tensor, "batch height width 3"],
+    inference: Inference,
     truth: Objects | None,
     names: Sequence[str],
     rows: int = 8,
@@ -43,15 +44,15 @@ def save_panel(
 
 
 def draw_panel(
-    images: Float[Any, "batch height width 3"],
-    inference: Any,
+    images: Float[Tensor, "batch height width 3"],
+    inference: Inference,
     truth: Objects | None,
     names: Sequence[str],
     rows: int = 8,
 ) -> Image.Image:
     """The panel as a PIL picture; see `save_panel` for the arguments and `cell_corner` for where the cells are."""
-    pictures = numpy_of(images)[:rows]
-    canvases = [numpy_of(canvas)[:rows] for canvas in inference.canvases]
+    pictures = images[:rows].detach().cpu().numpy()
+    canvases = [canvas[:rows].detach().cpu().numpy() for canvas in inference.canvases]
     counts = _counts(inference.objects)[:rows]
     steps = max(int(counts.max(initial=0)), 1)
     height, width = pictures.shape[1:3]
@@ -80,10 +81,10 @@ def cell_corner(row: int, column: int, height: int, width: int) -> tuple[int, in
 
 
 def _captions(
-    inference: Any, truth: Objects | None, names: Sequence[str], row: int, count: int, steps: int, error: float
+    inference: Inference, truth: Objects | None, names: Sequence[str], row: int, count: int, steps: int, error: float
 ) -> list[str]:
     """One caption of at most two lines a cell."""
-    rho, identity = numpy_of(inference.rho)[row], numpy_of(inference.objects.identity)[row]
+    rho, identity = inference.rho[row].tolist(), inference.objects.identity[row].tolist()
     seen = f"true {_listed(truth, names, row)}" if truth is not None else ""
     painted = [f"{names[identity[t]]}\nhere with {rho[t]:.0%}" if t < count else "" for t in range(steps)]
     return [seen, *painted, f"inferred {_listed(inference.objects, names, row)}\nmean square {error:.1e}"]
@@ -91,14 +92,15 @@ def _captions(
 
 def _listed(objects: Objects, names: Sequence[str], row: int) -> str:
     """`3: bowl, 2 mug` for three objects."""
-    present = numpy_of(objects.presence)[row] > 0.5
-    kinds = Counter(names[k] for k in numpy_of(objects.identity)[row][present])
+    scene = to_numpy(objects[row])
+    present = scene.presence[0] > 0.5
+    kinds = Counter(names[k] for k in scene.identity[0][present])
     listed = ", ".join(f"{n} {name}" if n > 1 else name for name, n in sorted(kinds.items()))
     return f"{int(present.sum())}: {listed}" if listed else "0"
 
 
 def _counts(objects: Objects) -> np.ndarray:
-    return (numpy_of(objects.presence) > 0.5).sum(1)
+    return (to_numpy(objects).presence > 0.5).sum(1)
 
 
 def _enlarged(cell: np.ndarray | None, height: int, width: int) -> Image.Image:

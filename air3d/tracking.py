@@ -88,7 +88,9 @@ class Tracker:
             try:
                 return self._start(True, about, init_timeout)
             except Exception as error:  # no account, no network, a dead server: what is kept offline can follow later
-                _warn(f"wandb cannot go online ({_first_line(error)}); offline instead, `wandb sync` can upload it later")
+                _warn(
+                    f"wandb cannot go online ({_first_line(error)}); offline instead, `wandb sync` can upload it later"
+                )
         self._guarded(lambda: self._start(False, about, init_timeout))
 
     def _start(self, online: bool, about: dict[str, Any], init_timeout: float) -> None:

@@ -1,0 +1,128 @@
+"""Attend, Infer, Repeat in three dimensions: the whole method on one page.
+
+Eslami et al., "Attend, Infer, Repeat: Fast Scene Understanding with Generative Models", NIPS 2016, arXiv 1603.08575.
+
+    repeat   look at the picture, at what is painted already and at the difference   (posterior.propose)
+             draw an identity, a position and a yaw                                  (Air.draw)
+             paint that object onto the canvas                                       (renderer.paint)
+             compare the canvas with the picture                                     (likelihood.log_likelihood)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from air3d.elbo import Trace
+from air3d.likelihood import log_likelihood
+from air3d.posterior import Pose, Posterior, PosteriorConfig, Proposal
+from air3d.prior import Prior
+from renderers.base import Renderer
+from renderers.convert import channels_first
+from scenes.scene import Scene
+
+
+@dataclass
+class Schedule:
+    """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO."""
+
+    sigma: float = 0.3
+    pyramid: float = 0.0
+    floor: float = 0.0
+    blend: float = 1.0
+
+
+@dataclass
+class Drawn:
+    """One object for each row of the batch, and what its draw cost in the bound."""
+
+    identity: Int[Tensor, " batch"]
+    position: Float[Tensor, "batch 3"]
+    rotation: Float[Tensor, " batch"]
+    log_choice: Float[Tensor, " batch"]
+    kl_identity: Float[Tensor, " batch"]
+    kl_pose: Float[Tensor, " batch"]
+
+
+class Air(nn.Module):
+    """The generative model (prior and renderer) together with its inference network."""
+
+    def __init__(self, scene: Scene, renderer: Renderer, config: PosteriorConfig):
+        super().__init__()
+        layout = scene.layout
+        self.prior = Prior(layout.min_objects, layout.max_objects, layout.low, layout.high)
+        self.posterior = Posterior(config, len(scene.catalogue), self.prior, scene.camera)
+        self.renderer = renderer
+        self.yaw_bins = config.yaw_bins
+
+    def trace(
+        self, pictures: Float[Tensor, "picture height width 3"], samples: int, at: Schedule, steps: int | None = None
+    ) -> Trace:
+        """Unroll the posterior `steps` times (as many as the prior has objects) with `samples` draws a picture."""
+        steps = self.prior.max_objects if steps is None else steps
+        each = repeat(pictures, "picture ... -> (picture sample) ...", sample=samples)
+        looked = self.posterior.encoder.look(channels_first(pictures))
+        looked = repeat(looked, "picture ... -> (picture sample) ...", sample=samples)
+        canvas, state = self.renderer.blank(len(each)), self.posterior.start(len(each))
+        image = self.renderer.develop(canvas)
+        likelihoods, drawn, presence = [log_likelihood(image, each, at.sigma, at.pyramid)], [], []
+        for _ in range(steps):
+            features = self.look(looked, each, image)
+            proposal = self.posterior.propose(features, state, at.floor)
+            draw = self.draw(proposal, at.floor)
+            canvas = self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
+            image, state = self.renderer.develop(canvas), proposal.state
+            likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
+            presence.append(proposal.presence_logit)
+            drawn.append(draw)
+        return gather(likelihoods, presence, drawn, samples)
+
+    def look(self, looked: Tensor, pictures: Tensor, image: Tensor) -> Float[Tensor, "batch channel row column"]:
+        """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
+        return self.posterior.encoder(looked, channels_first(pictures), channels_first(image.detach()))
+
+    def draw(self, proposal: Proposal, floor: float) -> Drawn:
+        """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""
+        identity = proposal.identity.sample()
+        pose = self.posterior.pose(proposal, identity, floor)
+        yaw_bin, sample = pose.yaw_bin.sample(), pose.box.sample()
+        free = torch.cat([self.prior.free, self.prior.free.new_ones(1)])
+        position, rotation = self.place(sample, yaw_bin)
+        log_choice = proposal.identity.log_prob(identity) + pose.yaw_bin.log_prob(yaw_bin)
+        kl_pose = pose.box.kl(sample, free) + pose.yaw_bin.kl()
+        return Drawn(identity, position, rotation, log_choice, proposal.identity.kl(), kl_pose)
+
+    def mode(self, proposal: Proposal) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
+        """The most probable identity and, given it, the centre of the pose."""
+        identity = proposal.identity.logits.argmax(-1)
+        pose: Pose = self.posterior.pose(proposal, identity, 0.0)
+        return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1))
+
+    def place(
+        self, sample: Float[Tensor, "batch 4"], yaw_bin: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
+        """Unsquashed (x, y, z, offset) and a yaw bin, to metres on the table and radians in (-pi, pi]."""
+        unit = sample.sigmoid()
+        position = self.prior.to_metres(unit[:, :3])
+        rotation = (yaw_bin + unit[:, 3]) * (2 * math.pi / self.yaw_bins) - math.pi
+        return position, rotation
+
+
+def gather(likelihoods: list[Tensor], presence: list[Tensor], drawn: list[Drawn], samples: int) -> Trace:
+    """Per-step lists of [picture*sample] to the [picture, sample, step] tensors of a Trace."""
+
+    def stack(values: list[Tensor]) -> Tensor:
+        return rearrange(torch.stack(values, -1), "(picture sample) step -> picture sample step", sample=samples)
+
+    return Trace(
+        log_likelihood=stack(likelihoods),
+        presence_logit=stack(presence),
+        log_choice=stack([draw.log_choice for draw in drawn]),
+        kl=stack([draw.kl_identity + draw.kl_pose for draw in drawn]),
+        kl_identity=stack([draw.kl_identity for draw in drawn]),
+    )

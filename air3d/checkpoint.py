@@ -1,0 +1,94 @@
+"""A run on disk: config.yaml, last.pt and best.pt, written whole or not at all, read without executing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from air3d.air import Air
+from air3d.config import Config, typed
+from air3d.files import atomic
+from renderers import Renderer, build_renderer
+from scenes.errors import UserError
+from scenes.scene import Scene
+
+FORMAT = "air3d-checkpoint-1"
+
+
+@dataclass
+class Run:
+    """What a configuration stands for, built."""
+
+    config: Config
+    scene: Scene
+    renderer: Renderer
+    model: Air
+
+
+def build(config: Config) -> Run:
+    """Scene, renderer and a freshly initialised model; the global random state decides the weights."""
+    scene = Scene(config.scene)
+    renderer = build_renderer(config.renderer.name, scene, config.renderer)
+    return Run(config, scene, renderer, Air(scene, renderer, config.model))
+
+
+def save_config(config: Config, run_dir: Path) -> None:
+    with atomic(run_dir / "config.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(config.plain(), sort_keys=False))
+
+
+def load_config(run_dir: Path | str) -> Config:
+    """The configuration a run was started with. Raises UserError where there is none or it does not parse."""
+    path = Path(run_dir) / "config.yaml"
+    try:
+        stored = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{run_dir} is not a run: it has no config.yaml (train.py prints the folder it writes)") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    if not isinstance(stored, dict):
+        raise UserError(f"{path} is damaged: it holds no settings")
+    return typed(stored)
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    with atomic(path) as temporary:
+        torch.save({"format": FORMAT, **state}, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The dictionary that save_checkpoint was given. Tensors and plain values only: nothing loaded may execute."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist: the run was stopped before its first checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is cut short or no checkpoint
+        raise UserError(f"{path} is truncated or not a checkpoint; is there a best.pt or last.pt beside it?") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise UserError(f"{path} is not a checkpoint of this version ({FORMAT})")
+    return state
+
+
+def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
+    """Put a checkpoint's weights into a run's model. Raises UserError if they belong to another scene or model."""
+    names = list(run.scene.catalogue.names)
+    if state["identities"] != names:
+        raise UserError(f"{path} was trained on {', '.join(state['identities'])}, not on {', '.join(names)}")
+    try:
+        run.model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit the model of config.yaml: was config.yaml edited?") from error
+
+
+def load_run(run_dir: Path | str, name: str = "best.pt") -> Run:
+    """A trained run, ready for inference: the best checkpoint, or the last where there is no best yet."""
+    run_dir = Path(run_dir)
+    run = build(load_config(run_dir))
+    path = run_dir / (name if (run_dir / name).exists() else "last.pt")
+    load_weights(run, load_checkpoint(path), path)
+    run.model.eval()
+    return run

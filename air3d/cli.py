@@ -1,0 +1,69 @@
+"""What the entry points share: Hydra's command line, with every mistake answered in one line and exit code 2."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from scenes.errors import UserError, nearest
+
+CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
+
+
+def run(name: str, main: Callable[[DictConfig], Any]) -> None:
+    """Compose configs/NAME.yaml with the command line and call `main`; exit with 2 and one line on bad input."""
+    overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if len(overrides) == len(sys.argv) - 1:  # with a flag (--help, --multirun, ...) Hydra itself answers
+        one_line(lambda: compose(name, overrides))
+    hydra.main(version_base="1.3", config_path=CONFIGS, config_name=name)(lambda config: one_line(lambda: main(config)))()
+
+
+def compose(name: str, overrides: list[str]) -> DictConfig:
+    """configs/NAME.yaml with overrides such as `scene=tabletop`. Raises UserError that names the nearest key."""
+    with hydra.initialize_config_dir(CONFIGS, version_base="1.3"):
+        plain = hydra.compose(name)
+        try:
+            return hydra.compose(name, overrides)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(explain(str(error), plain)) from error
+
+
+def explain(message: str, config: DictConfig) -> str:
+    """Hydra's complaint in one line, with what would be right."""
+    if match := re.search(r"Could not (?:override|find) '([\w./@]+)'", message):
+        key = match[1]
+        if "/" in key:  # an option of a group that does not exist
+            group, option = key.rsplit("/", 1)
+            options = (path.stem for path in Path(CONFIGS, group).glob("*.yaml"))
+            return f"there is no {group}={option}; {nearest(option, options)}"
+        return f"there is no setting {key}; {nearest_key(key, config)}"
+    return " ".join(message.split())
+
+
+def nearest_key(key: str, config: DictConfig) -> str:
+    """The existing keys most like `key`, looked for where it was looked for."""
+    parent, _, last = key.rpartition(".")
+    return nearest(last, map(str, known)) if isinstance(known := select(config, parent), DictConfig) else "see --help"
+
+
+def select(config: DictConfig, path: str) -> Any:
+    for part in filter(None, path.split(".")):
+        config = config.get(part) if isinstance(config, DictConfig) else None  # type: ignore[assignment]
+    return config
+
+
+def one_line(call: Callable[[], Any]) -> Any:
+    """`call()`; a UserError becomes one line on standard error and exit code 2."""
+    try:
+        return call()
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

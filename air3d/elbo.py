@@ -1,0 +1,61 @@
+"""Presence as a distribution over counts, and the evidence lower bound of every prefix of objects.
+
+Sampling object t whether or not it is "present" makes the sum over counts exact:
+
+    q(n)  = rho_1 ... rho_n (1 - rho_{n+1})
+    ELBO  = E_{z_1..N ~ q} [ sum_n q(n) (log p(x | z_1..n) + log p(n) - log q(n) - sum_{t<=n} KL_t) ]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass
+class Trace:
+    """What one pass of the posterior over a batch leaves for the objective. N is the number of steps.
+
+    `log_likelihood[..., n]` belongs to the picture with the first n objects; `log_choice` is log q of the discrete
+    choices (identity and yaw bin) actually sampled at each step; `kl` is everything of KL_t but the presence.
+    """
+
+    log_likelihood: Float[Tensor, "picture sample count"]
+    presence_logit: Float[Tensor, "picture sample step"]
+    log_choice: Float[Tensor, "picture sample step"]
+    kl: Float[Tensor, "picture sample step"]
+    kl_identity: Float[Tensor, "picture sample step"]
+
+
+def log_count_posterior(
+    presence_logit: Float[Tensor, "*batch step"], min_count: int = 0
+) -> Float[Tensor, "*batch count"]:
+    """log q(n) for n = 0..N from the logits of rho_1..rho_N; what is left after step N falls to n = N.
+
+    Counts below `min_count` have no mass: rho_t = 1 for t <= min_count.
+    """
+    forced = torch.arange(presence_logit.shape[-1], device=presence_logit.device) < min_count
+    log_rho = F.logsigmoid(presence_logit).masked_fill(forced, 0.0)
+    log_stop = F.logsigmoid(-presence_logit).masked_fill(forced, -torch.inf)
+    reached = F.pad(log_rho.cumsum(-1), (1, 0))
+    return reached + F.pad(log_stop, (0, 1))
+
+
+def prefix_bounds(trace: Trace, log_prior: Float[Tensor, " count"]) -> Float[Tensor, "picture sample count"]:
+    """F_n = log p(x | z_1..n) + log p(n) - sum_{t<=n} KL_t, the bound with the count fixed to n (less its entropy)."""
+    kl = F.pad(trace.kl.cumsum(-1), (1, 0))
+    return trace.log_likelihood + log_prior - kl
+
+
+def expected_bound(
+    log_q: Float[Tensor, "*batch count"], bounds: Float[Tensor, "*batch count"]
+) -> Float[Tensor, "*batch"]:
+    """sum_n q(n) (F_n - log q(n)), the ELBO of each sample, in nats; counts without mass add nothing."""
+    possible = log_q > -torch.inf
+    log_q = log_q.masked_fill(~possible, 0.0)
+    terms = log_q.exp() * (bounds - log_q)
+    return terms.masked_fill(~possible, 0.0).sum(-1)

@@ -1,0 +1,62 @@
+"""What the posterior looks with: a small convolutional network and spatial attention that knows the camera."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from scenes.camera import Camera
+
+STRIDE = 4
+
+
+class Encoder(nn.Module):
+    """Picture, canvas and what is still unexplained between them, to a map of features at a quarter of the side.
+
+    The first convolution is linear, so its share that sees only the picture is computed once per picture
+    (`look`) and reused by every sample and every step.
+    """
+
+    def __init__(self, stem: int, channels: int):
+        super().__init__()
+        self.picture = nn.Conv2d(3, stem, 4, stride=2, padding=1)
+        self.canvas = nn.Conv2d(6, stem, 4, stride=2, padding=1, bias=False)
+        self.down = nn.Conv2d(stem, channels, 4, stride=2, padding=1)
+        self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        self.activation = nn.SiLU()
+
+    def look(self, picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch stem half_height half_width"]:
+        return self.picture(picture)
+
+    def forward(
+        self,
+        looked: Float[Tensor, "batch stem half_height half_width"],
+        picture: Float[Tensor, "batch 3 height width"],
+        canvas: Float[Tensor, "batch 3 height width"],
+    ) -> Float[Tensor, "batch channel row column"]:
+        residual = (picture - canvas).abs()
+        features = self.activation(looked + self.canvas(torch.cat([canvas, residual], 1)))
+        features = self.activation(self.down(features))
+        for layer in self.body:
+            features = features + self.activation(layer(features))
+        return features
+
+
+def table_points(camera: Camera, height: float = 0.0) -> Float[Tensor, "cell 2"]:
+    """The point (x, y), metres, of the plane z = `height` that each cell of the feature map looks at.
+
+    Cells that look at or above the horizon get the point of the plane far ahead of the camera.
+    """
+    rows, columns = camera.height // STRIDE, camera.width // STRIDE
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    short = min(camera.height, camera.width)
+    x_ndc = (camera.width - STRIDE * (2 * column + 1)) / short
+    y_ndc = (camera.height - STRIDE * (2 * row + 1)) / short
+    rays = torch.stack([x_ndc / camera.scale, y_ndc / camera.scale, torch.ones_like(x_ndc)], -1)
+    rotation = torch.as_tensor(camera.rotation, dtype=torch.float32)
+    rays = rearrange(rays, "row column world -> (row column) world") @ rotation.T
+    eye = torch.as_tensor(camera.position, dtype=torch.float32)
+    distance = (height - eye[2]) / rays[:, 2].clamp_max(-1e-2)
+    return eye[:2] + distance[:, None] * rays[:, :2]

@@ -1,0 +1,116 @@
+"""q(z | x): the recurrent inference network, one object at a time.
+
+Step t reads the picture, the canvas of the objects proposed so far and what that canvas leaves unexplained, and
+answers with the probability that one more object is there, its identity, and a distribution over its pose. Nothing
+in it depends on the number of steps: the same weights run for three objects or for nine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from air3d.distributions import BoxNormal, FlooredCategorical
+from air3d.encoder import Encoder, table_points
+from air3d.prior import Prior
+from scenes.camera import Camera
+from scenes.errors import UserError
+
+
+@dataclass
+class PosteriorConfig:
+    """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur."""
+
+    name: str = "air"
+    stem: int = 24
+    channels: int = 48
+    hidden: int = 128
+    yaw_bins: int = 12
+    initial_std: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
+
+
+@dataclass
+class Proposal:
+    """What a step says before its object is drawn: presence, identity, and the place that attention fell on."""
+
+    presence_logit: Float[Tensor, " batch"]
+    identity: FlooredCategorical
+    attended: Float[Tensor, "batch feature"]
+    place: Float[Tensor, "batch 2"]
+    state: Float[Tensor, "batch hidden"]
+
+
+@dataclass
+class Pose:
+    """The distribution over an object's pose, given its identity: a box for (x, y, z, offset) and a yaw bin."""
+
+    box: BoxNormal
+    yaw_bin: FlooredCategorical
+
+
+class Posterior(nn.Module):
+    """The network. `prior` gives the box of positions, `camera` the point of the table behind each cell."""
+
+    places: Tensor
+
+    def __init__(self, config: PosteriorConfig, identities: int, prior: Prior, camera: Camera):
+        super().__init__()
+        self.config, self.identities = config, identities
+        channels, hidden = config.channels, config.hidden
+        self.encoder = Encoder(config.stem, channels)
+        places = table_points(camera).clamp(prior.low[:2], prior.high[:2])
+        places = prior.to_unit(F.pad(places, (0, 1)))[:, :2]
+        self.register_buffer("places", places, persistent=False)
+        self.score = nn.Conv2d(channels + 2, 1, 1)
+        attended = channels + 2
+        self.recurrence = nn.GRUCell(attended, hidden)
+        self.presence = mlp(2 * channels + attended + hidden, hidden, 1)
+        self.identity = mlp(attended + hidden, hidden, identities)
+        self.yaw = mlp(attended + hidden + identities, hidden, config.yaw_bins)
+        self.box = mlp(attended + hidden + identities, hidden, 8)
+        with torch.no_grad():
+            self.box[-1].weight.mul_(0.1)
+            self.box[-1].bias[4:] = math.log(config.initial_std)
+
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
+        return self.places.new_zeros(batch, self.config.hidden)
+
+    def propose(
+        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"], floor: float
+    ) -> Proposal:
+        """Attend to one place of the feature map and say whether an object is there, and which."""
+        flat = rearrange(features, "batch channel row column -> batch channel (row column)")
+        coordinates = (2 * self.places.T - 1).expand(len(flat), -1, -1)
+        values = torch.cat([flat, coordinates], 1)
+        score = F.conv1d(values, self.score.weight.flatten(2), self.score.bias).squeeze(1)
+        attention = score.softmax(-1)
+        attended = torch.einsum("bck,bk->bc", values, attention)
+        state = self.recurrence(attended, state)
+        seen = torch.cat([attended, state], -1)
+        everywhere = torch.cat([flat.mean(-1), flat.amax(-1)], -1)
+        presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
+        identity = FlooredCategorical(self.identity(seen), floor)
+        return Proposal(presence_logit, identity, seen, attention @ self.places, state)
+
+    def pose(self, proposal: Proposal, identity: Int[Tensor, " batch"], floor: float) -> Pose:
+        """The pose of the attended object if it is a `identity`: a correction to the attended place."""
+        seen = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
+        mean, log_std = self.box(seen).chunk(2, -1)
+        place = F.pad(proposal.place.clamp(0.01, 0.99).logit(), (0, 2))
+        box = BoxNormal(mean + place, log_std.clamp(-6, 1.5).exp())
+        return Pose(box, FlooredCategorical(self.yaw(seen), floor))
+
+
+def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs))

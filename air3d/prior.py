@@ -1,0 +1,49 @@
+"""p(n), p(identity), p(position), p(rotation): what is believed before the picture is seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+IMPOSSIBLE = -20.0
+"""log p(n) of a count that the scene never shows: finite, so that a bound of it stays a number."""
+
+
+class Prior(nn.Module):
+    """Uniform over the counts, over the identities, over the box of base points and over the circle.
+
+    Args:
+        min_objects, max_objects: the counts that scenes show, both included.
+        low, high: corners of the box of base points, metres. An axis with low == high is known and not inferred.
+    """
+
+    low: Tensor
+    high: Tensor
+    log_count: Tensor
+
+    def __init__(self, min_objects: int, max_objects: int, low: Sequence[float], high: Sequence[float]):
+        super().__init__()
+        self.min_objects, self.max_objects = min_objects, max_objects
+        self.register_buffer("low", torch.tensor(low, dtype=torch.float32), persistent=False)
+        self.register_buffer("high", torch.tensor(high, dtype=torch.float32), persistent=False)
+        log_count = torch.full((max_objects + 1,), IMPOSSIBLE)
+        log_count[min_objects:] = -math.log(max_objects + 1 - min_objects)
+        self.register_buffer("log_count", log_count, persistent=False)
+
+    @property
+    def free(self) -> Float[Tensor, "3"]:
+        """1 for every axis of the position that has to be inferred, 0 for one that is known."""
+        return (self.high > self.low).float()
+
+    def to_metres(self, unit: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """The point of the box with coordinates in [0, 1] along each side."""
+        return self.low + unit * (self.high - self.low)
+
+    def to_unit(self, metres: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """The inverse of `to_metres`; 0.5 along an axis without extent."""
+        extent = self.high - self.low
+        return torch.where(extent > 0, (metres - self.low) / extent.clamp_min(1e-9), torch.full_like(metres, 0.5))

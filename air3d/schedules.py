@@ -1,0 +1,58 @@
+"""How sigma, pyramid, floor and warm phase move as training goes from 0 (nothing done) to 1 (all of it)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from air3d.air import Schedule
+from scenes.errors import UserError
+
+
+@dataclass
+class ScheduleConfig:
+    """Everything is laid over the training that was asked for: `*_until` are shares of it, between 0 and 1.
+
+    sigma falls geometrically, the pyramid and the floor fall linearly to 0, and the warm phase (pose and identity see
+    every count alike) gives way to the ELBO between `warm_until` and `blend_until`.
+    """
+
+    sigma_start: float = 3.0
+    sigma_end: float = 0.3
+    sigma_until: float = 0.6
+    pyramid_until: float = 0.6
+    floor: float = 0.4
+    floor_until: float = 0.4
+    warm_until: float = 0.2
+    blend_until: float = 0.5
+    rate_end: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.sigma_start >= self.sigma_end > 0:
+            raise UserError(f"sigma must fall to a positive value, not from {self.sigma_start} to {self.sigma_end}")
+        if self.blend_until < self.warm_until:
+            raise UserError(f"blend_until={self.blend_until} lies before warm_until={self.warm_until}")
+
+    def at(self, progress: float) -> Schedule:
+        """The values at `progress` in [0, 1]."""
+        sigma = self.sigma_start * (self.sigma_end / self.sigma_start) ** ramp(progress, 0, self.sigma_until)
+        return Schedule(
+            sigma=sigma,
+            pyramid=1 - ramp(progress, 0, self.pyramid_until),
+            floor=self.floor * (1 - ramp(progress, 0, self.floor_until)),
+            blend=ramp(progress, self.warm_until, self.blend_until),
+        )
+
+    def rate(self, progress: float) -> float:
+        """Factor on the learning rate: constant until sigma has fallen, then linearly down to `rate_end`."""
+        return 1 - (1 - self.rate_end) * ramp(progress, self.sigma_until, 1)
+
+    def final(self) -> Schedule:
+        """The plain ELBO at the final sigma, which validation and evaluation report."""
+        return self.at(1.0)
+
+
+def ramp(progress: float, start: float, end: float) -> float:
+    """0 before `start`, 1 from `end` on, straight in between."""
+    if progress >= end:
+        return 1.0
+    return max(0.0, (progress - start) / (end - start))

@@ -1,0 +1,154 @@
+"""The training loop: endless new scenes, one gradient step each batch, and nothing lost when it stops."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from air3d.air import Schedule
+from air3d.checkpoint import Run, load_checkpoint, load_weights, save_checkpoint
+from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds
+from air3d.gradients import estimator
+from air3d.splits import train_seed
+from air3d.tracking import Tracker
+from air3d.validation import Validation
+from renderers.convert import to_torch
+from scenes.errors import UserError
+
+
+class Trainer:
+    """Trains `run.model` until its steps or minutes are used up; `step` and `seconds` count what has been done."""
+
+    def __init__(self, run: Run, run_dir: Path, tracker: Tracker):
+        self.run, self.run_dir, self.tracker = run, run_dir, tracker
+        self.settings = run.config.trainer
+        self.surrogate = estimator(run.config.gradient)
+        self.parameters = list(run.model.posterior.parameters())
+        self.optimiser = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate)
+        self.validation = Validation(run, run_dir, tracker)
+        self.step, self.seconds, self.best, self.stopped = 0, 0.0, -math.inf, False
+
+    def fit(self) -> None:
+        """The loop. Ctrl-C ends it after the step in hand; whatever ends it, last.pt is what was learned."""
+        if self.step == 0:
+            self.validate()
+        bar = tqdm(total=self.settings.steps, initial=self.step, unit="step", dynamic_ncols=True, smoothing=0.05)
+        with bar, interruptible(self):
+            while self.progress() < 1 and not self.stopped:
+                started = time.perf_counter()
+                values = self.train_step()
+                self.seconds += time.perf_counter() - started
+                self.report(values, bar)
+                if self.step % self.settings.validate_every == 0:
+                    self.validate()
+                    self.save("last.pt")
+        if self.step % self.settings.validate_every and not self.stopped:
+            self.validate()
+        self.save("last.pt")
+
+    def progress(self) -> float:
+        """The share of the training that is done, by steps or by minutes, whichever is further."""
+        share = self.step / self.settings.steps
+        if self.settings.minutes is not None:
+            share = max(share, self.seconds / 60 / self.settings.minutes)
+        return min(share, 1.0)
+
+    def train_step(self) -> dict[str, float]:
+        """One batch of scenes never seen before, one step of Adam."""
+        at = self.settings.schedule.at(self.progress())
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * self.settings.schedule.rate(self.progress())
+        prior = self.run.model.prior
+        trace = self.run.model.trace(self.pictures(), self.run.config.gradient.samples, at)
+        # times sigma squared: the size of the gradient, and so what clipping means, stays the same as sigma falls
+        loss = -at.sigma**2 * self.surrogate(trace, prior.log_count, prior.min_objects, at.blend).mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
+        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+            raise UserError(
+                f"the loss stopped being a number at step {self.step}; {self.run_dir}/last.pt is still good. Try "
+                f"trainer.learning_rate={self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma_end"
+            )
+        self.optimiser.step()
+        self.step += 1
+        log_q = log_count_posterior(trace.presence_logit.detach(), prior.min_objects)
+        return {
+            "train/elbo": expected_bound(log_q, prefix_bounds(trace, prior.log_count).detach()).mean().item(),
+            "train/kl": trace.kl.sum(-1).mean().item(),
+            "train/kl_identity": trace.kl_identity.sum(-1).mean().item(),
+            "train/gradient_norm": norm.item(),
+            "train/sigma": at.sigma,
+            "train/pyramid": at.pyramid,
+        }
+
+    @torch.no_grad()
+    def pictures(self) -> Float[Tensor, "picture height width 3"]:
+        """The next batch of the endless training stream: step k always sees the same scenes."""
+        batch, seed = self.settings.batch, train_seed(self.run.config.seed)
+        objects = self.run.scene.batch(seed, range(self.step * batch, (self.step + 1) * batch))
+        return self.run.renderer.render(to_torch(objects))
+
+    def report(self, values: dict[str, float], bar: tqdm) -> None:
+        bar.update()
+        if self.step % 25 == 0:
+            minutes = self.seconds / 60
+            speed = self.settings.batch * self.step / self.seconds
+            self.tracker.log(self.step, {**values, "perf/minutes": minutes, "perf/scenes_per_second": speed})
+
+    def validate(self) -> None:
+        """Look at held-out scenes; the best checkpoint is the one with the highest plain ELBO (no label needed)."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.run.config.seed)
+            elbo = self.validation(self.step, self.seconds)
+        if elbo > self.best:
+            self.best = elbo
+            self.save("best.pt")
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.run.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "identities": list(self.run.scene.catalogue.names),
+        }
+
+    def save(self, name: str) -> None:
+        save_checkpoint(self.run_dir / name, self.state())
+
+    def restore(self, path: Path) -> None:
+        """Go on exactly where `path` was saved: weights, optimiser, random state, place in the stream."""
+        state = load_checkpoint(path)
+        load_weights(self.run, state, path)
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["random"])
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+
+
+@contextmanager
+def interruptible(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C (or a polite kill) lets the step in hand finish; a second one stops at once."""
+
+    def stop(number: int, frame: Any) -> None:
+        trainer.stopped = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

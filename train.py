@@ -1,0 +1,45 @@
+"""Learn to turn pictures of a table into lists of objects: `python train.py scene=tabletop seed=0`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from air3d import cli
+from air3d.checkpoint import build, load_config, save_config
+from air3d.config import Config, resumed, typed
+from air3d.tracking import Tracker
+from air3d.training import Trainer
+from scenes.errors import UserError
+
+
+def main(settings: DictConfig) -> None:
+    config = typed(settings)
+    if config.resume:
+        config = resumed(load_config(config.resume), HydraConfig.get().overrides.task, config.resume)
+    run_dir = Path(config.run_dir)
+    if not config.resume and run_dir.exists() and any(run_dir.iterdir()):
+        raise UserError(f"run_dir={run_dir} exists: choose another folder, or go on with resume={run_dir}")
+    train(config, run_dir)
+
+
+def train(config: Config, run_dir: Path) -> None:
+    torch.manual_seed(config.seed)
+    run = build(config)
+    save_config(config, run_dir)
+    with Tracker(run_dir, config.plain(), config.logger.mode, project=config.logger.project) as tracker:
+        trainer = Trainer(run, run_dir, tracker)
+        if config.resume:
+            trainer.restore(run_dir / "last.pt")
+        print(f"{run_dir}: from step {trainer.step}, ctrl-C stops and keeps what is learned")
+        trainer.fit()
+    done = "stopped" if trainer.stopped else "done"
+    print(f"{done} at step {trainer.step}, {trainer.seconds / 60:.1f} minutes of training; "
+          f"go on: python train.py resume={run_dir}; look: python evaluate.py run={run_dir}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    cli.run("train", main)
