@@ -1,4 +1,4 @@
-"""A picture of what was understood: one scene a row, from the picture through every painted object to what is left over.
+"""What was understood: one scene a row, from the picture through every painted object to what is left over.
 
 picture | after object 1 | after object 2 | ... | difference
 """
@@ -94,7 +94,7 @@ def _listed(objects: Objects, names: Sequence[str], row: int) -> str:
     """`3: bowl, 2 mug` for three objects."""
     scene = to_numpy(objects[row])
     present = scene.presence[0] > 0.5
-    kinds = Counter(names[k] for k in scene.identity[0][present])
+    kinds = Counter(str(names[k]) for k in scene.identity[0][present])
     listed = ", ".join(f"{n} {name}" if n > 1 else name for name, n in sorted(kinds.items()))
     return f"{int(present.sum())}: {listed}" if listed else "0"
 

@@ -95,7 +95,7 @@ def count_confusion(path: Path | str, confusion: Sequence[Sequence[int]]) -> Non
 
 
 def position_error_histogram(path: Path | str, distances: np.ndarray, found_within: float) -> None:
-    """Distances (metres) of all paired objects, in centimetres; those beyond three times the limit share the last bar."""
+    """Distances (metres) of all paired objects; those beyond three times the limit share the last bar."""
     figure, axes = _sheet(6.2, 3.8)
     limit, values = found_within * 100, np.asarray(distances)[np.isfinite(distances)] * 100
     end = 3 * limit

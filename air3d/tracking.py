@@ -83,7 +83,7 @@ class Tracker:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close(failed=kind is not None)
 
-    def _open(self, mode: Mode, about: dict[str, Any], init_timeout: float) -> None:
+    def _open(self, mode: Mode, about: Any, init_timeout: float) -> None:
         if mode == "online":
             try:
                 return self._start(True, about, init_timeout)
@@ -93,15 +93,14 @@ class Tracker:
                 )
         self._guarded(lambda: self._start(False, about, init_timeout))
 
-    def _start(self, online: bool, about: dict[str, Any], init_timeout: float) -> None:
+    def _start(self, online: bool, about: Any, init_timeout: float) -> None:
         import wandb  # here, because it takes a second and is not needed by a run that does without
 
         wandb.setup(wandb.Settings(silent=True))
         if online and not wandb.login(prompt=False, verify=False):
             raise LookupError("no account is configured, see `wandb login`")
         settings = wandb.Settings(console="off", silent=True, init_timeout=init_timeout, finish_timeout=30.0)
-        # Offline, wandb cannot look a run up: the same id is enough for `wandb sync` to join the parts of a resumed run.
-        resume = {"resume": "allow"} if online else {}
+        # Offline, wandb cannot look a run up; `wandb sync` joins the parts of a resumed run by their common id.
         self._run = wandb.init(
             mode="online" if online else "offline",
             dir=str(self.run_dir),
@@ -109,7 +108,7 @@ class Tracker:
             name=self.run_dir.name,
             settings=settings,
             **about,
-            **resume,
+            resume="allow" if online else None,
         )
         # Our own step: wandb's restarts at 0 when a run is resumed offline.
         self._run.define_metric("step", hidden=True)

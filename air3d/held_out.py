@@ -1,0 +1,112 @@
+"""The scenes that evaluate.py judges by: drawn with seeds no training uses, or read from a frozen data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
+
+from air3d.splits import test_seed
+from renderers.base import Renderer
+from renderers.convert import to_floats, to_torch
+from scenes.dataset import read_dataset
+from scenes.errors import UserError
+from scenes.layout import check_count
+from scenes.objects import Objects
+from scenes.scene import Scene
+
+
+@dataclass
+class EvaluateConfig:
+    """What configs/evaluate.yaml fills."""
+
+    run: str
+    data: str | None = None
+    scenes: int | None = None
+    counts: list[int] | None = None
+    seed: int = 0
+    max_objects: int | None = None
+    batch_size: int = 100
+    out: str | None = None
+
+    @staticmethod
+    def of(config: DictConfig) -> EvaluateConfig:
+        """The typed settings; UserError of one line for what is missing or of the wrong kind."""
+        if OmegaConf.is_missing(config, "run"):
+            raise UserError("give run=RUN_DIR, the folder that train.py wrote")
+        try:
+            typed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluateConfig), config))
+        except OmegaConfBaseException as error:
+            raise UserError(f"{str(error).splitlines()[0]} (see python evaluate.py --help)") from error
+        assert isinstance(typed, EvaluateConfig)
+        for name in ("scenes", "max_objects", "batch_size"):
+            if (value := getattr(typed, name)) is not None and value < 1:
+                raise UserError(f"{name}={value}: give at least 1")
+        if typed.seed < 0:
+            raise UserError(f"seed={typed.seed}: give 0 or more")
+        return typed
+
+    def steps(self, trained: int, truth: Objects) -> int:
+        """Steps the network may take: as in training; one more than the largest count where that is beyond."""
+        largest = int(np.asarray(truth.count).max())
+        return self.max_objects or (trained if largest <= trained else largest + 1)
+
+
+def scenes_of(
+    settings: EvaluateConfig, scene: Scene, renderer: Renderer
+) -> tuple[Float[Tensor, "batch height width 3"], Objects, dict[str, Any]]:
+    """The pictures and truths to judge by, and in words (for metrics.json) where they come from."""
+    if settings.data is not None:
+        if settings.counts is not None:
+            raise UserError("counts= chooses scenes to draw, data= brings its own: give one of them")
+        images, truth = stored(settings.data, scene, settings.scenes)
+        return images, truth, {"scenes_from": f"{len(truth)} scenes of {settings.data}", "data": settings.data}
+    truth = held_out(scene, settings.seed, settings.scenes or 1000, settings.counts)
+    shares = f" in equal shares of counts {settings.counts}" if settings.counts else ""
+    words = f"{len(truth)} held-out scenes{shares}, seed {settings.seed}"
+    return render(renderer, truth), truth, {"scenes_from": words, "counts": settings.counts, "seed": settings.seed}
+
+
+def stored(folder: str, scene: Scene, scenes: int | None) -> tuple[Float[Tensor, "batch height width 3"], Objects]:
+    """Pictures and truths of a frozen data set, the first `scenes` of them. UserError if the run cannot judge them."""
+    data = read_dataset(folder, scene.catalogue.names)
+    size, wanted = data.images.shape[1:3], (scene.camera.height, scene.camera.width)
+    if size != wanted:
+        raise UserError(
+            f"{folder} has pictures of {size[0]} x {size[1]} pixels, the run was trained on {wanted[0]} x {wanted[1]}"
+        )
+    return to_floats(data.images[:scenes]), data.objects[slice(scenes)]
+
+
+def held_out(scene: Scene, seed: int, scenes: int, counts: Sequence[int] | None = None) -> Objects:
+    """`scenes` test scenes of evaluation seed `seed`: as the scene draws them, or in equal shares of `counts`.
+
+    What does not divide goes to the first counts. The scenes of one count do not depend on which others are asked for.
+    Raises UserError for counts that cannot fit on the table.
+    """
+    if counts is None:
+        return scene.batch(test_seed(seed), range(scenes))
+    if len(set(counts)) < len(counts) or not counts or min(counts) < 0 or scenes < len(counts):
+        raise UserError(
+            f"counts={list(counts)} with scenes={scenes}: give different whole numbers from 0, at least one scene each"
+        )
+    for count in counts:
+        check_count(scene.layout, scene.catalogue, count)
+    share, rest = divmod(scenes, len(counts))
+    return Objects.stack(
+        [scene.batch(test_seed(seed), range(share + (i < rest)), count) for i, count in enumerate(counts)]
+    )
+
+
+@torch.no_grad()
+def render(renderer: Renderer, truth: Objects, batch_size: int = 100) -> Float[Tensor, "batch height width 3"]:
+    """The pictures of true scenes, in float32 as training sees them."""
+    parts = [to_torch(truth[start : start + batch_size]) for start in range(0, len(truth), batch_size)]
+    return torch.cat([renderer.render(part) for part in parts]).cpu()

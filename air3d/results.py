@@ -1,0 +1,90 @@
+"""Writing down what an evaluation found: metrics.json, plots, panels, and a table to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from air3d import plots
+from air3d.evaluation import Evaluation, Propose
+from air3d.files import write_json
+from air3d.infer import Inference
+from air3d.metrics import FOUND_WITHIN, match
+from air3d.panels import save_panel
+from scenes.objects import Objects
+
+
+def write_evaluation(
+    folder: Path | str,
+    evaluation: Evaluation,
+    propose: Propose,
+    images: Float[Tensor, "batch height width 3"],
+    truth: Objects,
+    names: Sequence[str],
+    trained_counts: Sequence[int] = (),
+    about: dict[str, Any] | None = None,
+) -> None:
+    """Writes metrics.json (with `about`: where the scenes came from), the plots and the panels into `folder`.
+
+    The pictures: count_confusion, count_accuracy_by_count, position_error, and panels of the first scenes of every
+    count (examples) and of the largest reconstruction errors (worst).
+    """
+    folder = Path(folder)
+    metrics = evaluation.metrics
+    plots.count_confusion(folder / "count_confusion.png", metrics["count_confusion"])
+    plots.count_accuracy_by_count(
+        folder / "count_accuracy_by_count.png", {"this run": metrics["count_accuracy_by_count"]}, trained_counts
+    )
+    distances = match(evaluation.objects, truth).distance
+    plots.position_error_histogram(folder / "position_error.png", distances, FOUND_WITHIN)
+    worst = evaluation.squared_error.argsort(descending=True)[:8]
+    for name, chosen in {"examples": _examples(truth, 8), "worst": worst}.items():
+        objects, canvases, rho = propose(images[chosen])
+        elbo = evaluation.elbo[chosen] if evaluation.elbo is not None else torch.full((len(chosen),), torch.nan)
+        shown = Inference(objects, canvases, elbo, rho)
+        save_panel(folder / f"{name}.png", images[chosen], shown, truth[chosen.numpy()], names)
+    write_json(folder / "metrics.json", {**(about or {}), **metrics})  # last: who sees it finds the pictures too
+
+
+def table(metrics: dict[str, Any]) -> str:
+    """The metrics as a text table: one column for all scenes and one per true count."""
+    columns = {"all": metrics, **metrics["by_count"]}
+    rows = [["objects on the table", *columns]]
+    for title, key, form in TABLE:
+        values = [column.get(key) for column in columns.values()]
+        rows.append([title, *("-" if value is None else form(value) for value in values)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+TABLE: list[tuple[str, str, Callable[[Any], str]]] = [
+    ("scenes", "scenes", str),
+    ("counted right", "count_accuracy", "{:.1%}".format),
+    (f"found (within {FOUND_WITHIN * 100:g} cm)", "found", "{:.1%}".format),
+    ("identified, of those", "identity_accuracy", "{:.1%}".format),
+    ("position error, median, cm", "position_error_median_m", lambda metres: f"{100 * metres:.2f}"),
+    ("position error, mean, cm", "position_error_mean_m", lambda metres: f"{100 * metres:.2f}"),
+    ("rotation error, median, deg", "rotation_error_median_deg", "{:.1f}".format),
+    ("reconstruction, mean square", "reconstruction_mse", "{:.1e}".format),
+    ("ELBO, nats", "elbo", "{:.1f}".format),
+    ("milliseconds a picture", "milliseconds_per_image", "{:.2f}".format),
+]
+
+
+def _examples(truth: Objects, number: int) -> Tensor:
+    """Scenes of every count in turn: the first of each, then the second of each, until there are enough."""
+    counts = np.asarray(truth.presence).sum(1)
+    turn = np.array([(counts[:i] == count).sum() for i, count in enumerate(counts)])
+    return torch.from_numpy(np.sort(np.lexsort((counts, turn))[:number]))

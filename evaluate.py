@@ -1,0 +1,46 @@
+"""Measure a trained run on scenes it has never seen: python evaluate.py run=RUN_DIR [counts=[0,1,2,3,4,5,6]]."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from air3d import cli
+from air3d.air import Schedule
+from air3d.checkpoint import load_run
+from air3d.evaluation import evaluate_scenes
+from air3d.held_out import EvaluateConfig, scenes_of
+from air3d.infer import bound, unroll
+from air3d.results import table, write_evaluation
+
+
+def main(config: DictConfig) -> None:
+    settings = EvaluateConfig.of(config)
+    run = load_run(settings.run)
+    catalogue, layout = run.scene.catalogue, run.scene.layout
+    images, truth, source = scenes_of(settings, run.scene, run.renderer)
+    steps = settings.steps(layout.max_objects, truth)
+    torch.manual_seed(settings.seed)  # the bound draws from the posterior
+    propose = partial(unroll, run.model, max_objects=steps)
+    evaluation = evaluate_scenes(
+        propose,
+        images,
+        truth,
+        [mesh.symmetry for mesh in catalogue.meshes],
+        partial(bound, run.model, at=Schedule()),
+        settings.batch_size,
+    )
+    folder = Path(settings.out or Path(settings.run) / "evaluation")
+    trained = range(layout.min_objects, layout.max_objects + 1)
+    about = {"run": str(settings.run), **source, "trained_counts": list(trained)}
+    write_evaluation(folder, evaluation, propose, images, truth, catalogue.names, trained, about)
+    print(f"{settings.run} on {source['scenes_from']}, at most {steps} objects a picture\n")
+    print(table(evaluation.metrics))
+    print(f"\n{folder / 'metrics.json'} and plots beside it")
+
+
+if __name__ == "__main__":
+    cli.run("evaluate", main)
