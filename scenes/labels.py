@@ -22,7 +22,7 @@ def scene_labels(
 ) -> list[dict[str, Any]]:
     """CLEVR's entries for the objects of one scene (a batch of one)."""
     labels = []
-    for slot in np.flatnonzero(objects.presence[0]):
+    for slot in np.flatnonzero(objects.presence[0]).tolist():
         position = objects.position[0, slot]
         ndc = camera.project(position)
         column, row = camera.to_pixels(ndc)
@@ -57,7 +57,9 @@ def parse_camera(info: dict[str, Any], path: Path) -> Camera:
         values[name] = tuple(_numbers(values[name], 3, f"info.camera.{name}", path))
     for name in set(values) - {"position", "target"}:
         values[name] = _numbers([values[name]], 1, f"info.camera.{name}", path)[0]
-    return Camera(**values | {name: int(values[name]) for name in ("height", "width")})
+    for name in ("height", "width"):
+        values[name] = int(values[name])
+    return Camera(**values)
 
 
 def parse_objects(scenes: list[Any], names: tuple[str, ...], path: Path) -> tuple[Objects, np.ndarray]:
