@@ -1,0 +1,147 @@
+"""What every backend shares: settings, the catalogue as tensors, posing, shading, and the way a picture is painted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from renderers import canvas as canvases
+from renderers.projection import to_ndc, to_view
+from renderers.shading import shade
+from scenes.errors import UserError
+from scenes.objects import Objects
+from scenes.scene import Scene
+
+
+@dataclass  # not frozen: OmegaConf makes frozen ones read-only before it can fill them
+class RendererConfig:
+    """Every choice about how things look. ``sigma`` and ``blur_radius`` are squared NDC lengths."""
+
+    name: str = "streaming"
+    sigma: float = 1e-5  # softness of silhouettes: right for triangles of about two pixels at 64 px, 1e-4 shows seams
+    gamma: float = 1e-4  # softness of depth, in units of zfar - znear
+    blur_radius: float | None = None  # where a triangle's influence ends; default: where p falls to 1e-4
+    cull_backfaces: bool = True  # the catalogue's meshes are closed
+    ambient: float = 0.55
+    diffuse: float = 0.45
+    light: tuple[float, float, float] = (0.5, -0.4, 0.8)  # towards the light, world axes, any length
+
+    def __post_init__(self) -> None:
+        if not (self.sigma > 0 and self.gamma > 0):
+            raise UserError(f"renderer.sigma={self.sigma} and renderer.gamma={self.gamma} must both be above 0")
+        if self.blur_radius is not None and self.blur_radius < 0:
+            raise UserError(f"renderer.blur_radius={self.blur_radius} is a squared length: 0 or more, or null")
+        if min(self.ambient, self.diffuse) < 0 or self.ambient + self.diffuse > 1 + 1e-6:
+            raise UserError("renderer.ambient and renderer.diffuse must be 0 or more and add up to 1 at most")
+        if len(self.light) != 3 or not math.hypot(*self.light) > 0:
+            raise UserError(f"renderer.light={list(self.light)} must be a direction of three numbers, not all 0")
+
+    @property
+    def blur(self) -> float:
+        """Squared NDC distance beyond which a triangle does not touch a pixel."""
+        return math.log(1e4 - 1) * self.sigma if self.blur_radius is None else self.blur_radius
+
+
+class Renderer(nn.Module):
+    """Paints a scene's catalogue as its camera sees it, one object at a time. A backend only adds ``splat``."""
+
+    vertices: Tensor
+    normals: Tensor
+    albedo: Tensor
+    faces: Tensor
+    face_count: Tensor
+    background: Tensor
+    light: Tensor
+    camera_rotation: Tensor
+    camera_translation: Tensor
+
+    def __init__(self, scene: Scene, settings: RendererConfig) -> None:
+        super().__init__()
+        self.settings, camera = settings, scene.camera
+        self.height, self.width, self.znear, self.zfar = camera.height, camera.width, camera.znear, camera.zfar
+        self.scale = camera.scale
+        packed = scene.catalogue.packed()
+        floats = {
+            "vertices": packed.vertices, "normals": packed.normals, "albedo": packed.colours,
+            "background": scene.background, "camera_rotation": camera.rotation, "camera_translation": camera.translation,
+            "light": [x / math.hypot(*settings.light) for x in settings.light],
+        }  # fmt: skip
+        for name, values in floats.items():
+            self.register_buffer(name, torch.as_tensor(values).to(torch.float32, copy=True), persistent=False)
+        for name, values in {"faces": packed.faces, "face_count": packed.face_count}.items():
+            self.register_buffer(name, torch.as_tensor(values).to(torch.int32, copy=True), persistent=False)
+
+    def blank(self, batch: int) -> Float[Tensor, "batch height width 6"]:
+        """An empty canvas for each of ``batch`` pictures."""
+        return canvases.blank(batch, self.height, self.width, self.vertices)
+
+    def paint(
+        self,
+        canvas: Float[Tensor, "batch height width 6"],
+        identity: Int[Tensor, "batch"],
+        position: Float[Tensor, "batch 3"],
+        rotation: Float[Tensor, "batch"],
+        presence: Float[Tensor, "batch"] | None = None,
+    ) -> Float[Tensor, "batch height width 6"]:
+        """A new canvas with one more object on each picture; nothing where ``presence`` is 0.
+
+        Differentiable with respect to canvas, position (metres) and rotation (radians). Raises UserError when an
+        object reaches the camera's near plane or its pose is not finite.
+        """
+        vertices, colours = self.pose(identity, position, rotation)
+        self._check(vertices, position, rotation)
+        painted = torch.ones_like(identity, dtype=torch.bool) if presence is None else presence.detach() > 0.5
+        return self.splat(canvas, vertices, colours, identity, painted)
+
+    def pose(
+        self, identity: Int[Tensor, "batch"], position: Float[Tensor, "batch 3"], rotation: Float[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch vertex 3"], Float[Tensor, "batch vertex 3"]]:
+        """Corners ``(x_ndc, y_ndc, z_view)`` and their shaded colours."""
+        view = to_view(
+            self.vertices[identity], position, rotation, self.camera_rotation, self.camera_translation
+        )
+        colours = shade(
+            self.albedo[identity], self.normals[identity], rotation,
+            self.light, self.settings.ambient, self.settings.diffuse,
+        )  # fmt: skip
+        return to_ndc(view, self.scale), colours
+
+    def splat(
+        self,
+        canvas: Float[Tensor, "batch height width 6"],
+        vertices: Float[Tensor, "batch vertex 3"],
+        colours: Float[Tensor, "batch vertex 3"],
+        identity: Int[Tensor, "batch"],
+        painted: Tensor,
+    ) -> Float[Tensor, "batch height width 6"]:
+        """Merge the triangles of mesh ``identity`` into the canvas, where ``painted`` [batch] is true."""
+        raise NotImplementedError
+
+    def develop(self, canvas: Float[Tensor, "batch height width 6"]) -> Float[Tensor, "batch height width 3"]:
+        """The picture of a canvas, in [0, 1]."""
+        return canvases.develop(canvas, self.background, self.settings.gamma)
+
+    def render(self, objects: Objects) -> Float[Tensor, "batch height width 3"]:
+        """The picture of whole scenes (tensors; see ``renderers.convert.to_torch``)."""
+        canvas = self.blank(objects.identity.shape[0])
+        for slot in range(objects.identity.shape[1]):
+            canvas = self.paint(
+                canvas, objects.identity[:, slot], objects.position[:, slot], objects.rotation[:, slot],
+                objects.presence[:, slot],
+            )  # fmt: skip
+        return self.develop(canvas)
+
+    def _check(self, vertices: Tensor, position: Tensor, rotation: Tensor) -> None:
+        """Near clipping is not implemented: on a table nothing comes that close, so it is refused."""
+        if not (torch.isfinite(position).all() and torch.isfinite(rotation).all()):
+            raise UserError("an object's position or rotation is not a finite number: lower the learning rate")
+        nearest = vertices[..., 2].detach().amin().item() if vertices.numel() else math.inf
+        if not nearest > self.znear:
+            raise UserError(
+                f"an object comes within {nearest:.3g} m of the camera, whose near plane is at {self.znear:g} m: "
+                "move the camera away from the table"
+            )

@@ -1,0 +1,44 @@
+"""The canvas: six floats a pixel that say all a later object needs to know about the earlier ones.
+
+With fragments k (a triangle near a pixel), ``p_k = sigmoid(-d_k / sigma)`` and ``zinv_k = (zfar - z_k) / (zfar - znear)``::
+
+    m = max zinv_k        S = sum p_k exp((zinv_k - m) / gamma)        C = sum p_k exp((zinv_k - m) / gamma) colour_k
+    L = sum log(1 - p_k)
+
+All four are associative reductions, so objects may be painted one at a time and in any order. The blend is
+``softmax_rgb_blend`` of PyTorch3D (Ravi et al. 2020, arXiv 2007.08501), without its list of nearest faces.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+LAYERS = 6
+DEPTH, WEIGHT, COLOUR, LOG_CLEAR = 0, 1, slice(2, 5), 5  # m, S, (Cr, Cg, Cb), L
+EPS = 1e-10  # PyTorch3D's eps: the depth of the background and the floor under its weight
+
+
+def blank(batch: int, height: int, width: int, like: Tensor) -> Float[Tensor, "batch height width 6"]:
+    """An empty canvas with the dtype and device of ``like``: one pixel, seen everywhere, until something is painted."""
+    pixel = torch.zeros(LAYERS, dtype=like.dtype, device=like.device)
+    pixel[DEPTH] = EPS
+    return pixel.expand(batch, height, width, LAYERS)
+
+
+def develop(
+    canvas: Float[Tensor, "batch height width 6"], background: Float[Tensor, "3"], gamma: float
+) -> Float[Tensor, "batch height width 3"]:
+    """Picture in [0, 1] of a canvas: ``alpha rgb + (1 - alpha) background``.
+
+    Alpha is what makes silhouettes soft: ``rgb`` alone keeps a face's full colour until its blur cut-off.
+    ``m`` carries no gradient, here and in every backend. The canvas means ``S exp(m / gamma)`` and
+    ``C exp(m / gamma)``; ``m`` only keeps those in the range of a float, so moving it changes the picture by
+    delta = 1e-10 at most and its gradient may be left out as long as everybody leaves it out.
+    """
+    depth, weight = canvas[..., DEPTH, None].detach(), canvas[..., WEIGHT, None]
+    delta = torch.exp((EPS - depth) / gamma).clamp(min=EPS)
+    rgb = (canvas[..., COLOUR] + delta * background) / (weight + delta)
+    alpha = -torch.expm1(canvas[..., LOG_CLEAR, None])
+    return alpha * rgb + (1 - alpha) * background
