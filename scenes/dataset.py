@@ -86,6 +86,8 @@ def write_dataset(
     try:
         _fill(partial, info, scene, objects, pictures)
         partial.chmod(0o755)  # mkdtemp makes it private
+        if out.exists():
+            out.rmdir()  # empty, or check_out would have refused it
         os.replace(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -102,7 +104,7 @@ def _fill(
     scenes = []
     for index, (image, visible) in enumerate(pictures):
         name = f"{index:06d}.png"
-        Image.fromarray(image, "RGB").save(folder / "images" / name)
+        Image.fromarray(image).save(folder / "images" / name)
         labels = scene_labels(scene.catalogue.names, scene.camera, objects[index], visible)
         scenes.append({"image_index": index, "image_filename": name, "objects": labels})
     if len(scenes) != len(objects):

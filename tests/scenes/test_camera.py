@@ -1,0 +1,72 @@
+"""The camera against literal values and against the pinhole formula written another way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scenes.camera import Camera
+from scenes.errors import UserError
+
+AHEAD = Camera(position=(0.0, -2.0, 0.0), target=(0.0, 0.0, 0.0), field_of_view=90.0, height=64, width=64)
+
+
+def test_literal_projection():
+    # looking along +Y: world +X is to the right, so NDC x (to the left) is negative; +Z is up
+    np.testing.assert_allclose(AHEAD.project(np.array([0.5, 0.0, 1.0])), [-0.25, 0.5, 2.0], atol=1e-12)
+    np.testing.assert_allclose(AHEAD.project(np.array([[0.0, 0.0, 0.0], [0.0, 2.0, 0.0]])), [[0, 0, 2], [0, 0, 4]])
+
+
+def test_literal_axes():
+    np.testing.assert_allclose(AHEAD.rotation, np.array([[-1, 0, 0], [0, 0, 1], [0, 1, 0]]), atol=1e-12)
+    np.testing.assert_allclose(AHEAD.translation, [0, 0, 2], atol=1e-12)
+
+
+def test_pixel_centres():
+    corner = np.array([1 - 1 / 64, 1 - 1 / 64])
+    np.testing.assert_allclose(AHEAD.to_pixels(corner), [0, 0])
+    np.testing.assert_allclose(AHEAD.to_pixels(-corner), [63, 63])
+    np.testing.assert_allclose(AHEAD.to_pixels(np.zeros(2)), [31.5, 31.5])
+
+
+def test_wide_and_tall_pictures():
+    wide, tall = replace(AHEAD, width=128), replace(AHEAD, height=128)
+    np.testing.assert_allclose(wide.extent, [2, 1])
+    np.testing.assert_allclose(wide.project(np.array([0.0, 0.0, 2.0]))[1], 1)  # the field of view is vertical
+    np.testing.assert_allclose(tall.project(np.array([0.0, 0.0, 2.0]))[1], 2)
+    np.testing.assert_allclose(tall.to_pixels(np.array([1.0, 2.0])), [-0.5, -0.5])
+    np.testing.assert_allclose(wide.to_pixels(np.array([-2.0, -1.0])), [127.5, 63.5])
+
+
+numbers = st.floats(-0.5, 0.5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.tuples(numbers, numbers, numbers), st.tuples(numbers, numbers), st.floats(10, 80))
+def test_against_rays(point: tuple[float, float, float], aside: tuple[float, float], fov: float):
+    """A pixel's ray, built from the camera's frame in words, passes through the point."""
+    camera = Camera((aside[0], -2.0 + aside[1], 1.5), (aside[1], 0.1, 0.0), fov, 48, 64)
+    column, row = camera.to_pixels(camera.project(np.array(point)))
+    forward = np.subtract(camera.target, camera.position) / np.linalg.norm(np.subtract(camera.target, camera.position))
+    right = np.array([forward[1], -forward[0], 0]) / np.hypot(forward[0], forward[1])
+    up = np.cross(right, forward)
+    half_height = np.tan(np.radians(fov) / 2)
+    ray = forward + (column + 0.5 - 32) / 24 * half_height * right - (row + 0.5 - 24) / 24 * half_height * up
+    depth = np.dot(np.subtract(point, camera.position), forward)
+    np.testing.assert_allclose(camera.position + depth * ray, point, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"field_of_view": 180.0}, "field_of_view"),
+        ({"width": 0}, "empty"),
+        ({"znear": 20.0}, "znear"),
+        ({"position": (0.0, 0.0, 3.0)}, "straight"),
+    ],
+)
+def test_impossible_cameras(change: dict, words: str):
+    with pytest.raises(UserError, match=words):
+        replace(AHEAD, **change)

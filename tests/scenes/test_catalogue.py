@@ -1,0 +1,124 @@
+"""Meshes: sizes on paper, closed and outward, the symmetry that they claim."""
+
+import numpy as np
+import pytest
+import trimesh
+
+from scenes.catalogue import CATALOGUES, Catalogue, catalogue
+from scenes.errors import UserError
+from scenes.mesh import Mesh
+
+MESHES = {mesh.name: mesh for name in CATALOGUES for mesh in catalogue(name).meshes}
+
+# width along x, along y and height in centimetres; faces; symmetry
+EXPECTED = {
+    "cube": (7.0, 7.0, 7.0, 48, 4),
+    "marked_cube": (7.0, 7.0, 7.0, 48, 1),
+    "sphere": (7.6, 7.6, 7.6, 224, 0),
+    "cylinder": (6.4, 6.4, 8.0, 96, 1),
+    "plate": (20.0, 20.0, 2.2, 160, 0),
+    "bowl": (14.0, 13.79, 6.0, 216, 0),
+    "mug": (13.27, 9.0, 10.0, None, 1),
+    "saucepan": (30.08, 15.76, 9.0, None, 1),
+}
+
+
+@pytest.fixture(params=MESHES.values(), ids=MESHES.keys())
+def mesh(request: pytest.FixtureRequest) -> Mesh:
+    return request.param
+
+
+def turned(points: np.ndarray, angle: float) -> np.ndarray:
+    return trimesh.transform_points(points, trimesh.transformations.rotation_matrix(angle, [0, 0, 1]))
+
+
+def test_names_and_order():
+    assert catalogue("shapes").names == ("cube", "sphere", "cylinder")
+    assert catalogue("crockery").names == ("plate", "bowl", "mug", "saucepan")
+
+
+def test_size_and_symmetry(mesh: Mesh):
+    *size, faces, symmetry = EXPECTED[mesh.name]
+    np.testing.assert_allclose(np.ptp(mesh.vertices, axis=0) * 100, size, atol=0.02)
+    assert faces in (None, len(mesh.faces))
+    assert len(mesh.faces) <= 600
+    assert mesh.symmetry == symmetry
+
+
+def test_closed_outward_and_on_the_table(mesh: Mesh):
+    solid = mesh.solid()
+    assert solid.is_watertight and solid.is_winding_consistent
+    assert solid.volume > 1e-4
+    assert mesh.vertices[:, 2].min() == pytest.approx(0, abs=1e-7)
+    assert mesh.faces.dtype == np.int32 and mesh.vertices.dtype == np.float32
+
+
+def test_normals_are_unit_and_point_away_from_their_faces(mesh: Mesh):
+    np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=1), 1, atol=1e-5)
+    corners = mesh.vertices[mesh.faces]
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    assert (np.einsum("fci,fi->fc", mesh.normals[mesh.faces], across) > 0.7).all()
+
+
+def test_vertices_split_at_creases_only():
+    cube, sphere = MESHES["cube"], MESHES["sphere"]
+    assert len(cube.vertices) == 6 * 9
+    assert np.isclose(np.abs(cube.normals).max(1), 1).all(), "a cube is shaded flat"
+    assert len(sphere.vertices) == 7 * 16 + 2, "a sphere is shaded smoothly"
+    outward = sphere.vertices - [0, 0, 0.038]
+    np.testing.assert_allclose(sphere.normals, outward / 0.038, atol=0.08)
+
+
+def test_faces_have_one_colour(mesh: Mesh):
+    assert (np.ptp(mesh.colours[mesh.faces], axis=1) == 0).all()
+    assert mesh.colours.min() >= 0 and mesh.colours.max() <= 1
+
+
+def surface_change(mesh: Mesh, angle: float) -> float:
+    """Largest distance in metres from the mesh's face centres, turned, to a face of the same colour."""
+    solid = mesh.solid()
+    worst = 0.0
+    colours = mesh.colours[mesh.faces[:, 0]]
+    for colour in np.unique(colours, axis=0):
+        same = (colours == colour).all(1)
+        part = solid.submesh([np.flatnonzero(same)], append=True)
+        centres = turned(solid.triangles_center[same], angle)
+        worst = max(worst, trimesh.proximity.closest_point_naive(part, centres)[1].max())
+    return worst
+
+
+def test_symmetry_is_true_and_complete(mesh: Mesh):
+    if mesh.symmetry == 0:
+        # a polygon of 16 to 20 sides stays within its own sagitta, whatever the angle
+        assert max(surface_change(mesh, angle) for angle in (0.11, 1.0, 2.5)) < 0.0025
+        return
+    assert surface_change(mesh, 2 * np.pi / mesh.symmetry) < 1e-6
+    fractions = {part / whole for whole in range(2, 9) for part in range(1, whole)}
+    others = [2 * np.pi * f for f in fractions if (f * mesh.symmetry) % 1]
+    assert min(surface_change(mesh, angle) for angle in others) > 0.004, "it has more symmetry than it says"
+
+
+@pytest.mark.parametrize("name, inner", [("mug", 3.8), ("saucepan", 7.25)])
+def test_handle_is_outside_along_x(name: str, inner: float):
+    mesh = MESHES[name]
+    radius = np.linalg.norm(mesh.vertices[:, :2], axis=1) * 100
+    handle = mesh.vertices[radius > EXPECTED[name][1] / 2 + 0.3]
+    assert len(handle) and (handle[:, 0] > 0).all() and np.abs(handle[:, 1]).max() < 0.014
+    cavity = trimesh.creation.cylinder(radius=inner / 100, segment=[[0, 0, 0.009], [0, 0, 0.11]])
+    assert trimesh.boolean.intersection([mesh.solid(), cavity]).is_empty, "the handle pokes through the wall"
+
+
+def test_packed_arrays_hold_every_mesh():
+    shapes: Catalogue = catalogue("shapes")
+    packed = shapes.packed()
+    assert packed.vertices.shape == (3, 114, 3) and packed.faces.shape == (3, 224, 3)
+    for k, mesh in enumerate(shapes.meshes):
+        np.testing.assert_array_equal(packed.normals[k, : packed.vertex_count[k]], mesh.normals)
+        np.testing.assert_array_equal(packed.faces[k, : packed.face_count[k]], mesh.faces)
+        assert not packed.faces[k, packed.face_count[k] :].any()
+
+
+def test_unknown_catalogue():
+    with pytest.raises(UserError, match=r"no catalogue 'cutlery'.*crockery"):
+        catalogue("cutlery")
