@@ -1,0 +1,25 @@
+"""Shapes in signatures are checked in every test, and cost nothing in production (JAXTYPING_DISABLE=1 turns it off here)."""
+
+from __future__ import annotations
+
+from jaxtyping import install_import_hook
+
+# Where tensors go in and out. Not here: configurations (filled from lists, annotated as tuples) and numba's kernels.
+CHECKED = [
+    "air3d.air",
+    "air3d.distributions",
+    "air3d.elbo",
+    "air3d.encoder",
+    "air3d.gradients.enumerate_counts",
+    "air3d.infer",
+    "air3d.likelihood",
+    "air3d.posterior",
+    "renderers.canvas",
+    "renderers.convert",
+    "renderers.projection",
+    "renderers.reference",
+    "renderers.shading",
+    "renderers.streaming",
+]
+
+install_import_hook(CHECKED, "beartype.beartype")
