@@ -4,6 +4,7 @@ from __future__ import annotations
 
 VALIDATION_OFFSET = 1_000_003
 TEST_OFFSET = 2_000_003
+DATASET_OFFSET = 3_000_003
 
 
 def train_seed(seed: int) -> int:
@@ -19,6 +20,11 @@ def validation_seed(seed: int) -> int:
 def test_seed(seed: int) -> int:
     """Data-set seed of the scenes that only evaluate.py draws."""
     return TEST_OFFSET + seed
+
+
+def dataset_seed(seed: int) -> int:
+    """Data-set seed of the frozen scenes that generate.py writes, so that they can serve as test scenes."""
+    return DATASET_OFFSET + seed
 
 
 test_seed.__test__ = False  # type: ignore[attr-defined]  # pytest must not take it for a test

@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,18 @@ def write_dataset(
         return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        with _appearing(out) as folder:
+            _fill(folder, info, scene, objects, pictures)
     except OSError as error:
-        raise UserError(f"cannot write to {out.parent}: {error.strerror}") from error
+        raise UserError(f"cannot write {out}: {error.strerror}") from error
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its name once all went well, and vanishes otherwise."""
+    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        _fill(partial, info, scene, objects, pictures)
+        yield partial
         partial.chmod(0o755)  # mkdtemp makes it private
         if out.exists():
             out.rmdir()  # empty, or check_out would have refused it

@@ -1,0 +1,86 @@
+"""Write a data set of labelled pictures: `python generate.py scene=tabletop scenes=1000 out=DIR seed=0`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from tqdm import tqdm
+
+from air3d import cli
+from air3d.splits import dataset_seed
+from renderers import Renderer, RendererConfig, build_renderer
+from renderers.convert import to_bytes, to_torch
+from renderers.visibility import visible_pixels
+from scenes.dataset import check_out, describe, write_dataset
+from scenes.errors import UserError
+from scenes.objects import Objects
+from scenes.scene import Scene, SceneConfig
+
+BATCH = 50  # pictures rendered at a time; it changes no byte
+
+
+@dataclass
+class GenerateConfig:
+    """What configs/generate.yaml fills."""
+
+    out: str = MISSING
+    scenes: int = 1000
+    seed: int = 0
+    count: int | None = None
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    renderer: RendererConfig = field(default_factory=RendererConfig)
+
+    def __post_init__(self) -> None:
+        if self.scenes < 1:
+            raise UserError(f"scenes={self.scenes}: ask for at least 1")
+        if self.seed < 0:
+            raise UserError(f"seed={self.seed}: give 0 or more")
+
+
+def main(settings: DictConfig) -> None:
+    config = typed(settings)
+    scene = Scene(config.scene)
+    request = {"scenes": config.scenes, "count": config.count, "renderer": asdict(config.renderer)}
+    info = describe(scene, config.seed, request)
+    if check_out(config.out, info):
+        print(f"{config.out} already holds this data set, complete and unaltered")
+        return
+    renderer = build_renderer(config.renderer.name, scene, config.renderer)
+    objects = scene.batch(dataset_seed(config.seed), range(config.scenes), config.count)
+    try:
+        write_dataset(config.out, info, scene, objects, pictures(renderer, objects))
+    except KeyboardInterrupt:
+        sys.exit(f"stopped: nothing is left of {config.out}")
+    print(f"{config.out}: {config.scenes} pictures, scenes.json, manifest.json")
+
+
+def typed(settings: DictConfig) -> GenerateConfig:
+    """The typed settings. Raises UserError of one line for what is missing, unknown or of the wrong kind."""
+    if OmegaConf.is_missing(settings, "out"):
+        raise UserError("give out=DIR, the folder to write")
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(GenerateConfig), settings))  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise UserError(f"{str(error).splitlines()[0]} (see python generate.py --help)") from error
+
+
+def pictures(renderer: Renderer, objects: Objects) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """For every scene its picture, uint8 [H, W, 3], and the visible pixels of each slot, with a progress bar."""
+    with tqdm(total=len(objects), unit="scene", disable=None) as bar:
+        for start in range(0, len(objects), BATCH):
+            batch = to_torch(objects[start : start + BATCH])
+            visible = visible_pixels(renderer, batch).tolist()
+            for picture in zip(to_bytes(renderer.render(batch)), visible, strict=True):
+                yield picture
+                bar.update()
+
+
+if __name__ == "__main__":
+    cli.run("generate", main)
