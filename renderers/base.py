@@ -66,10 +66,14 @@ class Renderer(nn.Module):
         self.scale = camera.scale
         packed = scene.catalogue.packed()
         floats = {
-            "vertices": packed.vertices, "normals": packed.normals, "albedo": packed.colours,
-            "background": scene.background, "camera_rotation": camera.rotation, "camera_translation": camera.translation,
+            "vertices": packed.vertices,
+            "normals": packed.normals,
+            "albedo": packed.colours,
+            "background": scene.background,
+            "camera_rotation": camera.rotation,
+            "camera_translation": camera.translation,
             "light": [x / math.hypot(*settings.light) for x in settings.light],
-        }  # fmt: skip
+        }
         for name, values in floats.items():
             self.register_buffer(name, torch.as_tensor(values).to(torch.float32, copy=True), persistent=False)
         for name, values in {"faces": packed.faces, "face_count": packed.face_count}.items():
@@ -101,9 +105,7 @@ class Renderer(nn.Module):
         self, identity: Int[Tensor, "batch"], position: Float[Tensor, "batch 3"], rotation: Float[Tensor, "batch"]
     ) -> tuple[Float[Tensor, "batch vertex 3"], Float[Tensor, "batch vertex 3"]]:
         """Corners ``(x_ndc, y_ndc, z_view)`` and their shaded colours."""
-        view = to_view(
-            self.vertices[identity], position, rotation, self.camera_rotation, self.camera_translation
-        )
+        view = to_view(self.vertices[identity], position, rotation, self.camera_rotation, self.camera_translation)
         colours = shade(
             self.albedo[identity], self.normals[identity], rotation,
             self.light, self.settings.ambient, self.settings.diffuse,

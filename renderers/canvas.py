@@ -1,6 +1,6 @@
 """The canvas: six floats a pixel that say all a later object needs to know about the earlier ones.
 
-With fragments k (a triangle near a pixel), ``p_k = sigmoid(-d_k / sigma)`` and ``zinv_k = (zfar - z_k) / (zfar - znear)``::
+With fragments k (triangles near a pixel), ``p_k = sigmoid(-d_k / sigma)``, ``zinv_k = (zfar - z_k) / (zfar - znear)``::
 
     m = max zinv_k        S = sum p_k exp((zinv_k - m) / gamma)        C = sum p_k exp((zinv_k - m) / gamma) colour_k
     L = sum log(1 - p_k)

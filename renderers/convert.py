@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ def to_torch(objects: Objects, device: torch.device | str | None = None) -> Obje
 
 def to_numpy(objects: Objects) -> Objects:
     """The same objects as numpy arrays, without gradient."""
-    return _each(objects, lambda array: array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array))
+    return _each(objects, _array)
 
 
 def channels_first(images: Float[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
@@ -48,5 +49,9 @@ def _tensor(array: Any, device: torch.device | str | None) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _each(objects: Objects, change: Any) -> Objects:
+def _array(array: Any) -> np.ndarray:
+    return array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
+
+
+def _each(objects: Objects, change: Callable[[Any], Any]) -> Objects:
     return replace(objects, **{field.name: change(getattr(objects, field.name)) for field in fields(objects)})

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,18 @@ import torch
 from torch import Tensor
 
 from renderers import streaming_kernels as kernels
-from renderers.base import Renderer
+from renderers.base import Renderer, RendererConfig
+from renderers.memory import keep_freed_memory
 from scenes.errors import UserError
+from scenes.scene import Scene
 
 
 class Streaming(Renderer):
     """Splats with numba kernels. Same bits for any number of threads: a picture is never shared between two."""
+
+    def __init__(self, scene: Scene, settings: RendererConfig) -> None:
+        super().__init__(scene, settings)
+        keep_freed_memory()
 
     def splat(self, canvas: Tensor, vertices: Tensor, colours: Tensor, identity: Tensor, painted: Tensor) -> Tensor:
         """See ``Renderer.splat``."""
@@ -86,13 +93,13 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
 
 
 def _over_pictures(kernel: Callable[..., None], batch: int, *arguments: Any) -> None:
-    """Run a kernel over ranges of pictures, on as many threads as torch uses; a few ranges each, to even out the load."""
+    """Run a kernel over ranges of pictures on as many threads as torch uses; a few ranges each even out the load."""
     threads = min(torch.get_num_threads(), batch)
     if threads <= 1:
         kernel(0, batch, *arguments)
         return
     bounds = np.linspace(0, batch, min(batch, 4 * threads) + 1).astype(int).tolist()
-    ranges = zip(bounds[:-1], bounds[1:], strict=True)
+    ranges = pairwise(bounds)
     for future in [_pool(threads, os.getpid()).submit(kernel, *pair, *arguments) for pair in ranges]:
         future.result()
 

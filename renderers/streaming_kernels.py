@@ -59,7 +59,7 @@ def hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur):
 
 @njit(inline="always")
 def span(low, high, reach, edge, step, count):
-    """First and one past the last of ``count`` pixel centres ``edge - step (i + 1/2)`` in [low - reach, high + reach]."""
+    """First and past the last of ``count`` pixel centres ``edge - step (i + 1/2)`` in [low - reach, high + reach]."""
     first = math.ceil(max((edge - high - reach) / step - HALF, ZERO))
     last = math.floor(min((edge - low + reach) / step - HALF, np.float32(count - 1)))
     return int(first), int(last) + 1
