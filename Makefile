@@ -22,9 +22,11 @@ test: $(STAMP)  ## every test; ARGS="tests/test_house.py" reach pytest
 	@$(BIN) -m pytest $(ARGS)
 
 lint: $(STAMP)  ## ruff (rules and format) and pyright
-	@$(BIN) -m ruff check .
-	@$(BIN) -m ruff format --check .
-	@$(BIN) -m pyright
+	@failed=0; \
+	$(BIN) -m ruff check . || failed=1; \
+	$(BIN) -m ruff format --check . || failed=1; \
+	$(BIN) -m pyright || failed=1; \
+	exit $$failed
 
 format: $(STAMP)  ## put the code into the form that `make lint` asks for
 	@$(BIN) -m ruff format .
