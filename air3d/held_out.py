@@ -44,7 +44,7 @@ class EvaluateConfig:
         try:
             typed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluateConfig), config))
         except OmegaConfBaseException as error:
-            raise UserError(f"{str(error).splitlines()[0]} (see python evaluate.py --help)") from error
+            raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
         assert isinstance(typed, EvaluateConfig)
         for name in ("scenes", "max_objects", "batch_size"):
             if (value := getattr(typed, name)) is not None and value < 1:

@@ -63,7 +63,7 @@ def draw_panel(
         pen.text((cell_corner(0, column, height, width)[0], 4), title, INK, ImageFont.load_default(13))
     for row, picture in enumerate(pictures):
         count = int(counts[row])
-        left_over = np.abs(picture - canvases[count][row])
+        left_over = np.abs(picture - canvases[-1][row])
         cells = [picture, *(canvases[t + 1][row] if t < count else None for t in range(steps)), left_over]
         captions = _captions(inference, truth, names, row, count, steps, float(np.square(left_over).mean()))
         right = truth is None or _counts(truth)[row] == count

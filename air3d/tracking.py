@@ -88,9 +88,8 @@ class Tracker:
             try:
                 return self._start(True, about, init_timeout)
             except Exception as error:  # no account, no network, a dead server: what is kept offline can follow later
-                _warn(
-                    f"wandb cannot go online ({_first_line(error)}); offline instead, `wandb sync` can upload it later"
-                )
+                _warn(f"wandb cannot go online ({_first_line(error)}); kept offline, `wandb sync` uploads it later")
+                self._guarded(_forget_attempt)
         self._guarded(lambda: self._start(False, about, init_timeout))
 
     def _start(self, online: bool, about: Any, init_timeout: float) -> None:
@@ -157,6 +156,13 @@ def _image(value: Path | str | np.ndarray) -> Any:
         return wandb.Image(str(value))
     array = np.asarray(value)
     return wandb.Image(array if array.dtype == np.uint8 else (array.clip(0, 1) * 255).round().astype(np.uint8))
+
+
+def _forget_attempt() -> None:
+    """Ends what a failed start left in wandb's service, which otherwise holds the run's id."""
+    import wandb
+
+    wandb.teardown(exit_code=1)
 
 
 def _first_line(error: Exception) -> str:
