@@ -1,4 +1,4 @@
-"""Shapes in signatures are checked in every test, and cost nothing in production (JAXTYPING_DISABLE=1 turns it off here)."""
+"""Shapes in signatures are checked in every test and free in production. JAXTYPING_DISABLE=1 skips the checks."""
 
 from __future__ import annotations
 
