@@ -61,14 +61,14 @@ def main(settings: DictConfig) -> None:
 
 def typed(settings: DictConfig) -> GenerateConfig:
     """The typed settings. Raises UserError of one line for what is missing, unknown or of the wrong kind."""
-    if OmegaConf.is_missing(settings, "out"):
+    if OmegaConf.is_missing(settings, "out") or not settings.out:
         raise UserError("give out=DIR, the folder to write")
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(GenerateConfig), settings))  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
-        raise UserError(f"{str(error).splitlines()[0]} (see python generate.py --help)") from error
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]} (see python generate.py --help)") from error
 
 
 def pictures(renderer: Renderer, objects: Objects) -> Iterator[tuple[np.ndarray, list[int]]]:

@@ -1,0 +1,53 @@
+"""Who owns a pixel: checked by what the picture shows."""
+
+import numpy as np
+import torch
+
+from renderers import RendererConfig, build_renderer
+from renderers.convert import to_torch
+from renderers.visibility import owned_pixels, visible_pixels
+from scenes.objects import Objects
+from scenes.scene import Scene, SceneConfig
+
+SCENE = Scene(SceneConfig())
+RENDERER = build_renderer("streaming", SCENE, RendererConfig())
+
+
+def test_owned_pixels_are_what_differs_from_the_empty_table():
+    objects = to_torch(SCENE.batch(0, range(8)))
+    owned = owned_pixels(RENDERER, objects)
+    assert owned.sum(1).max() == 1, "no pixel has two owners"
+    picture = RENDERER.render(objects)
+    changed = (picture - torch.tensor(SCENE.background)).abs().amax(-1)
+    assert (changed[owned.any(1)] > 0.02).float().mean() > 0.99
+    assert (changed[~owned.any(1)] < 0.35).all()
+    assert (visible_pixels(RENDERER, objects)[~objects.presence] == 0).all()
+    assert (visible_pixels(RENDERER, objects)[objects.presence] >= 20).all()
+
+
+def test_an_owned_pixel_does_not_need_the_others():
+    """Taking a hidden or distant object away leaves the pixels of the others as they were, nearly everywhere."""
+    objects = to_torch(SCENE.batch(1, range(8), count=3))
+    owned = owned_pixels(RENDERER, objects)
+    both = RENDERER.render(objects)
+    objects.presence[:, 1:] = False
+    alone = RENDERER.render(objects)
+    kept = (both - alone).abs().amax(-1)[owned[:, 0]]
+    assert (kept < 0.02).float().mean() > 0.95
+
+
+def test_the_nearer_one_owns_the_pixel_in_either_order():
+    # a mug on the camera's side of a bowl, whose top hides the front of it
+    objects = Objects(
+        identity=np.array([[2, 1], [1, 2]]),
+        position=np.array([[[0, 0, 0], [0, 0.13, 0]], [[0, 0.13, 0], [0, 0, 0]]], np.float32),
+        rotation=np.zeros((2, 2), np.float32),
+        presence=np.ones((2, 2), bool),
+    )
+    pixels = visible_pixels(RENDERER, to_torch(objects))
+    assert pixels[0].tolist() == pixels[1].flip(0).tolist()
+    objects.presence[0, 1] = objects.presence[1, 0] = False  # the mug alone
+    alone = visible_pixels(RENDERER, to_torch(objects))
+    assert abs(int(alone[0, 0]) - int(pixels[0, 0])) <= 3, "nothing hides the mug"
+    objects.presence[:] = ~objects.presence  # the bowl alone
+    assert visible_pixels(RENDERER, to_torch(objects))[0, 1] > pixels[0, 1] + 4, "the mug hides some of the bowl"

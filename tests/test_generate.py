@@ -1,0 +1,101 @@
+"""generate.py: from the command line to a data set on disk, and back."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from air3d import cli
+from air3d.splits import dataset_seed, train_seed
+from renderers import RendererConfig, build_renderer
+from renderers.convert import to_bytes, to_torch
+from scenes.dataset import read_dataset
+from scenes.errors import UserError
+from scenes.scene import Scene, SceneConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "generate.py")
+    assert spec and spec.loader
+    module = sys.modules["generate"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def generate(script: ModuleType, *overrides: str) -> None:
+    script.main(cli.compose("generate", list(overrides)))
+
+
+def test_pictures_and_labels_belong_together(script: ModuleType, tmp_path: Path):
+    generate(script, "scene=tabletop", "scenes=60", f"out={tmp_path / 'set'}", "seed=3")
+    data = read_dataset(tmp_path / "set")
+    scene = Scene(SceneConfig())
+    assert data.images.shape == (60, 64, 64, 3) and set(data.objects.count.tolist()) == {0, 1, 2, 3}
+    again = to_bytes(build_renderer("streaming", scene, RendererConfig()).render(to_torch(data.objects)))
+    np.testing.assert_array_equal(again, data.images)
+    assert (data.visible_pixels[data.objects.presence] >= 20).all()
+    alone = scene.objects(dataset_seed(3), 17)
+    np.testing.assert_array_equal(alone.position[0, : data.objects.slots], data.objects.position[17])
+
+
+def test_same_bytes_and_the_beginning_does_not_depend_on_the_end(script: ModuleType, tmp_path: Path):
+    for name, scenes in (("a", 5), ("b", 5), ("long", 53)):
+        generate(script, "scene=single_object", f"scenes={scenes}", f"out={tmp_path / name}")
+    for path in sorted((tmp_path / "a").rglob("*.*")):
+        name = path.relative_to(tmp_path / "a")
+        assert path.read_bytes() == (tmp_path / "b" / name).read_bytes()
+        if path.suffix == ".png":
+            assert path.read_bytes() == (tmp_path / "long" / name).read_bytes()
+
+
+def test_count_and_other_settings(script: ModuleType, tmp_path: Path):
+    generate(script, "scenes=2", "count=5", f"out={tmp_path / 'set'}", "scene.image_size=32")
+    data = read_dataset(tmp_path / "set")
+    assert data.objects.count.tolist() == [5, 5] and data.images.shape[1:] == (32, 32, 3)
+    assert data.info["count"] == 5 and data.info["renderer"]["name"] == "streaming"
+
+
+def test_a_data_set_is_no_training_set():
+    assert {dataset_seed(s) for s in range(1000)}.isdisjoint(train_seed(s) for s in range(1000))
+
+
+@pytest.mark.parametrize(
+    "overrides, words",
+    [
+        (["count=50"], "50 objects do not fit"),
+        (["scenes=0"], "scenes=0: ask for at least 1"),
+        (["seed=-1"], "seed=-1"),
+        (["scenes=many"], "scenes: Value 'many'"),
+        (["scene.repeats=false", "count=5"], "5 objects without repeats"),
+        (["scene.catalogue=cutlery"], "no catalogue 'cutlery'"),
+        (["out="], "give out=DIR"),
+        (["scnes=4"], "did you mean scenes"),
+    ],
+)
+def test_bad_input_is_one_line(script: ModuleType, tmp_path: Path, overrides: list[str], words: str):
+    with pytest.raises(UserError) as caught:
+        generate(script, f"out={tmp_path / 'set'}", *overrides)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_command_line(tmp_path: Path):
+    """As a user meets it: a folder of theirs is left alone, with one line and exit code 2."""
+    (tmp_path / "photo.txt").write_text("mine")
+    command = [sys.executable, str(ROOT / "generate.py"), "scenes=2", f"out={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.splitlines() == [f"error: {tmp_path} exists and is not a data set of ours: choose another out"]
+    command[-1] = f"out={tmp_path / 'set'}"
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {"photo.txt", "set"}, "and no log files beside it"
+    assert len(json.loads((tmp_path / "set" / "scenes.json").read_text())["scenes"]) == 2
