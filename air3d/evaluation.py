@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from air3d.files import plain
 from air3d.metrics import score
 from scenes.objects import Objects
 
@@ -77,4 +78,4 @@ def _measure(
 ) -> dict[str, Any]:
     """The probability that a slot is there at all is the product of the rho so far: it ranks the objects for AP."""
     scores = score(objects, truth, symmetry, rho.cumprod(1).numpy())
-    return {**scores, "reconstruction_mse": squared.mean().item(), "elbo": elbo.mean().item()}
+    return plain({**scores, "reconstruction_mse": squared.mean(), "elbo": elbo.mean()})

@@ -22,6 +22,8 @@ from scenes.layout import check_count
 from scenes.objects import Objects
 from scenes.scene import Scene
 
+SCENES_APART = 1_000_000  # scenes of the same number and another count begin with the same objects: number them apart
+
 
 @dataclass
 class EvaluateConfig:
@@ -100,9 +102,11 @@ def held_out(scene: Scene, seed: int, scenes: int, counts: Sequence[int] | None 
     for count in counts:
         check_count(scene.layout, scene.catalogue, count)
     share, rest = divmod(scenes, len(counts))
-    return Objects.stack(
-        [scene.batch(test_seed(seed), range(share + (i < rest)), count) for i, count in enumerate(counts)]
-    )
+    parts = []
+    for i, count in enumerate(counts):
+        first = (count + 1) * SCENES_APART
+        parts.append(scene.batch(test_seed(seed), range(first, first + share + (i < rest)), count))
+    return Objects.stack(parts)
 
 
 @torch.no_grad()

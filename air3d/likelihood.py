@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-LEVELS = 3
+LEVELS = 4
+GROWTH = 16.0
 
 
 def log_likelihood(
@@ -38,12 +39,14 @@ def log_likelihood(
 
 
 def pyramid_error(difference: Float[Tensor, "batch height width 3"]) -> Float[Tensor, " batch"]:
-    """sum_l 4**l * squared error of the difference pooled l times; pooling is linear, so the difference suffices."""
+    """sum_l GROWTH**l * squared error of the difference pooled l times; pooling is linear, so the difference suffices.
+
+    The padding lets every pixel enter as many windows as any other: without it the border would count for less, and
+    objects would flee there.
+    """
     level = difference.permute(0, 3, 1, 2).contiguous()
     total = torch.zeros(len(difference), dtype=difference.dtype, device=difference.device)
     for index in range(1, LEVELS + 1):
-        if min(level.shape[-2:]) < 4:
-            break
-        level = F.avg_pool2d(level, 4, 2)
-        total = total + 4**index * level.square().sum((1, 2, 3))
+        level = F.avg_pool2d(level, 4, 2, padding=2)
+        total = total + GROWTH**index * level.square().sum((1, 2, 3))
     return total

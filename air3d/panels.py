@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from jaxtyping import Float
@@ -22,7 +23,8 @@ from scenes.objects import Objects
 SCALE = 3  # screen pixels per picture pixel
 GAP = 6  # between cells
 HEADER = 22
-CAPTION = 36  # two lines under every cell
+CAPTION = 48  # three lines under every cell
+LETTER = 6  # width of one in a caption, generously
 PAPER, EMPTY, INK, WRONG = (255, 255, 255), (240, 240, 240), (40, 40, 40), (190, 30, 30)
 
 
@@ -71,7 +73,8 @@ def draw_panel(
             x, y = cell_corner(row, column, height, width)
             panel.paste(_enlarged(cell, height, width), (x, y))
             ink = INK if right or column <= steps else WRONG
-            pen.text((x, y + height * SCALE + 2), caption, ink, ImageFont.load_default(11), spacing=2)
+            lines = [part for line in caption.splitlines() for part in wrap(line, width * SCALE // LETTER)]
+            pen.text((x, y + height * SCALE + 2), "\n".join(lines[:3]), ink, ImageFont.load_default(11), spacing=2)
     return panel
 
 
@@ -83,7 +86,7 @@ def cell_corner(row: int, column: int, height: int, width: int) -> tuple[int, in
 def _captions(
     inference: Inference, truth: Objects | None, names: Sequence[str], row: int, count: int, steps: int, error: float
 ) -> list[str]:
-    """One caption of at most two lines a cell."""
+    """One caption a cell."""
     rho, identity = inference.rho[row].tolist(), inference.objects.identity[row].tolist()
     seen = f"true {_listed(truth, names, row)}" if truth is not None else ""
     painted = [f"{names[identity[t]]}\nhere with {rho[t]:.0%}" if t < count else "" for t in range(steps)]

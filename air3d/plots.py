@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from air3d.files import atomic
 
-INK, GRID, SHADE = "#333333", "#dddddd", "#e8f0f8"
+INK, GRID, SHADE = "#333333", "#dddddd", "#dbe8f4"
 COLOURS = ("#1f6fb4", "#d9730d", "#2e8b57", "#a23b72", "#6b5b95", "#8c6d31", "#444444", "#17a2b8")
 AXES_WORDS = {"minutes": "training time (minutes)", "step": "training steps"}
 
@@ -72,7 +72,7 @@ def count_accuracy_by_count(
         axes.set_xlim(min(counts) - 0.5, max(counts) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(loc="lower left", facecolor="white", framealpha=1, edgecolor="none")
     _save(figure, path)
 
 

@@ -22,6 +22,13 @@ from air3d.prior import Prior
 from scenes.camera import Camera
 from scenes.errors import UserError
 
+SHARPNESS = 10.0
+"""Factor on the attention's scores. It lets attention settle on an object within a few hundred steps: as long as it
+looks everywhere at once, the quickest way to a lower error is to move every object to the far edge, where it is small."""
+
+REACH = 0.15
+"""How far from the attended place an object may stand, as a share of the table, for the same reason."""
+
 
 @dataclass
 class PosteriorConfig:
@@ -72,7 +79,7 @@ class Posterior(nn.Module):
         places = table_points(camera).clamp(prior.low[:2], prior.high[:2])
         places = prior.to_unit(F.pad(places, (0, 1)))[:, :2]
         self.register_buffer("places", places, persistent=False)
-        self.score = nn.Conv2d(channels + 2, 1, 1)
+        self.score = nn.Conv2d(channels, 1, 1, bias=False)
         attended = channels + 2
         self.recurrence = nn.GRUCell(attended, hidden)
         self.presence = mlp(2 * channels + attended + hidden, hidden, 1)
@@ -93,8 +100,7 @@ class Posterior(nn.Module):
         flat = rearrange(features, "batch channel row column -> batch channel (row column)")
         coordinates = (2 * self.places.T - 1).expand(len(flat), -1, -1)
         values = torch.cat([flat, coordinates], 1)
-        score = F.conv1d(values, self.score.weight.flatten(2), self.score.bias).squeeze(1)
-        attention = score.softmax(-1)
+        attention = (SHARPNESS * self.score(features)).flatten(1).softmax(-1)
         attended = torch.einsum("bck,bk->bc", values, attention)
         state = self.recurrence(attended, state)
         seen = torch.cat([attended, state], -1)
@@ -107,8 +113,9 @@ class Posterior(nn.Module):
         """The pose of the attended object if it is a `identity`: a correction to the attended place."""
         seen = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
         mean, log_std = self.box(seen).chunk(2, -1)
-        place = F.pad(proposal.place.clamp(0.01, 0.99).logit(), (0, 2))
-        box = BoxNormal(mean + place, log_std.clamp(-6, 1.5).exp())
+        place = proposal.place + REACH * mean[:, :2].tanh()
+        mean = torch.cat([place.clamp(0.01, 0.99).logit(), mean[:, 2:]], -1)
+        box = BoxNormal(mean, log_std.clamp(-6, 1.5).exp())
         return Pose(box, FlooredCategorical(self.yaw(seen), floor))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from scenes.mesh import Mesh, build
 from scenes.parts import CENTIMETRE, bar, either, plain, revolve, unite
 
-IVORY, BLUE, RED = (0.96, 0.94, 0.86), (0.13, 0.33, 0.78), (0.85, 0.13, 0.10)
-IRON, OAK = (0.17, 0.19, 0.21), (0.90, 0.68, 0.30)
+IVORY, BLUE, RED = (0.96, 0.94, 0.86), (0.20, 0.45, 0.95), (0.92, 0.22, 0.15)
+STEEL, OAK = (0.62, 0.66, 0.70), (0.90, 0.68, 0.30)
 
 
 def plate() -> Mesh:
@@ -36,5 +36,5 @@ def saucepan() -> Mesh:
     profile = [(0, 0), (8, 0), (8, 8), (7.4, 8), (7.4, 0.8), (0, 0.8)]
     path = [(7.7, 6.7), (12, 7.2), (17, 7.7), (22, 8.2)]
     solid = unite(revolve(profile, sections=18), bar(path, width=2.6, thickness=1.6))
-    handle = either(lambda centre: np.linalg.norm(centre[:, :2], axis=1) > 8.01 * CENTIMETRE, OAK, IRON)
+    handle = either(lambda centre: np.linalg.norm(centre[:, :2], axis=1) > 8.01 * CENTIMETRE, OAK, STEEL)
     return build("saucepan", solid, handle, symmetry=1)

@@ -29,7 +29,7 @@ class SceneConfig:
     camera_position: tuple[float, float, float] = (0.0, -0.92, 1.27)
     camera_target: tuple[float, float, float] = (0.0, -0.02, 0.0)
     field_of_view: float = 32.0
-    background: tuple[float, float, float] = (0.50, 0.36, 0.25)
+    background: tuple[float, float, float] = (0.10, 0.11, 0.13)
     table: tuple[float, float] = (0.8, 0.8)
     min_objects: int = 0
     max_objects: int = 3

@@ -8,8 +8,8 @@ import trimesh
 from scenes.mesh import Mesh, build
 from scenes.parts import CENTIMETRE, either, plain, revolve
 
-RED, ORANGE, BLUE = (0.82, 0.10, 0.10), (1.0, 0.62, 0.10), (0.12, 0.25, 0.85)
-GREEN, CREAM = (0.10, 0.50, 0.22), (0.95, 0.90, 0.60)
+RED, ORANGE, BLUE = (0.90, 0.15, 0.12), (1.0, 0.62, 0.10), (0.20, 0.40, 0.95)
+GREEN, CREAM = (0.20, 0.65, 0.35), (0.95, 0.90, 0.60)
 
 
 def _box(edge: float) -> trimesh.Trimesh:
