@@ -1,0 +1,70 @@
+"""Choosing a renderer: names, configuration files, and one-line errors."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from render_tools import renderers, small_scene, soup
+
+from renderers import BACKENDS, RendererConfig, build_renderer
+from scenes.errors import UserError
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "renderer"
+
+
+def test_every_backend_has_a_configuration() -> None:
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(BACKENDS)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_the_configuration_is_complete_and_builds(name: str) -> None:
+    options = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
+    assert list(options) == [field.name for field in fields(RendererConfig)]
+    assert options.pop("name") == name
+    assert RendererConfig(**{**options, "light": tuple(options["light"])}) == RendererConfig(), "one set of defaults"
+    renderer = build_renderer(name, small_scene(), RendererConfig(**options))
+    assert renderer.settings.name == name
+
+
+def test_an_unknown_name_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean 'streaming'"):
+        build_renderer("steaming", small_scene())
+
+
+MEANINGLESS = [
+    {"sigma": 0.0},
+    {"gamma": -1.0},
+    {"blur_radius": -1.0},
+    {"ambient": 0.9, "diffuse": 0.9},
+    {"light": (0.0, 0.0, 0.0)},
+]
+
+
+@pytest.mark.parametrize("options", MEANINGLESS)
+def test_settings_that_mean_nothing_are_refused(options: dict) -> None:
+    with pytest.raises(UserError, match="renderer"):
+        RendererConfig(**options)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_pose_that_is_no_number_is_refused(number: float) -> None:
+    streaming, _ = renderers(small_scene())
+    with pytest.raises(UserError, match="finite"):
+        streaming.paint(streaming.blank(1), torch.tensor([0]), torch.full((1, 3), number), torch.zeros(1))
+
+
+def test_an_object_at_the_camera_is_refused() -> None:
+    for renderer in renderers(small_scene()):
+        place = torch.tensor([[0.0, -0.75, 0.55]], dtype=renderer.vertices.dtype)
+        with pytest.raises(UserError, match="near plane"):
+            renderer.paint(renderer.blank(1), torch.tensor([0]), place, place[:, 0])
+
+
+def test_streaming_refuses_what_it_cannot_do() -> None:
+    streaming, _ = renderers(small_scene())
+    with pytest.raises(UserError, match="float32"):
+        soup(streaming.double(), torch.zeros(1, 3, 3).double(), torch.zeros(1, 3, 3).double())

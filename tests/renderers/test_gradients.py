@@ -1,0 +1,70 @@
+"""The reference's gradient against finite differences, and gradients that must stay finite whatever a triangle does."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from render_tools import at_cut_off, random_objects, renderers, small_scene, soup
+from torch import Tensor
+
+from renderers import RendererConfig
+
+
+def test_pose_gradient_equals_finite_differences() -> None:
+    """Position and rotation of two overlapping objects, through painting and developing, in float64.
+
+    Pixels near the blur cut-off are left out: the picture jumps there, as PyTorch3D's does.
+    """
+    scene = small_scene(height=16, width=16)
+    _, reference = renderers(scene, RendererConfig(sigma=3e-5))
+    objects = random_objects(seed=4, batch=1, count=2, spread=0.05)
+    weights = torch.randn(1, 16, 16, 3, generator=torch.Generator().manual_seed(0)).double()
+    weights = weights * ~at_cut_off(reference, objects, margin=0.02)[..., None]
+    pose = torch.cat([objects.position, objects.rotation[..., None]], -1).double().requires_grad_()
+
+    def loss(pose: Tensor) -> Tensor:
+        canvas = reference.blank(1)
+        for slot in range(2):
+            canvas = reference.paint(canvas, objects.identity[:, slot], pose[:, slot, :3], pose[:, slot, 3])
+        return (reference.develop(canvas) * weights).sum()
+
+    (exact,) = torch.autograd.grad(loss(pose), pose)
+    measured = torch.zeros_like(exact)
+    for index in range(8):
+        step = torch.zeros(8, dtype=torch.float64).index_fill(0, torch.tensor(index), 1e-7).view_as(pose)
+        measured.view(-1)[index] = (loss(pose.detach() + step) - loss(pose.detach() - step)) / 2e-7
+    assert exact.abs().min() > 1e-3, "every parameter must matter"
+    torch.testing.assert_close(exact, measured, rtol=1e-4, atol=1e-5 * exact.abs().max().item())
+
+
+def test_a_silhouette_pulls_the_right_way() -> None:
+    """A brighter picture on the left asks a bright object to move to the left (-x of the world, seen from -y)."""
+    scene = small_scene("shapes", height=20, width=20)
+    streaming, _ = renderers(scene, RendererConfig(sigma=1e-3, ambient=1.0, diffuse=0.0))
+    position = torch.tensor([[0.0, 0.0, 0.0]], requires_grad=True)
+    canvas = streaming.paint(streaming.blank(1), torch.tensor([1]), position, torch.zeros(1))
+    alpha = 1 - canvas[..., 5].exp()
+    alpha[0, :, :10].sum().backward()
+    assert position.grad is not None and position.grad[0, 0] < -0.1
+
+
+@st.composite
+def awkward_triangles(draw: st.DrawFn) -> list[list[list[float]]]:
+    """Three triangles: ordinary, without area, edge-on, behind the camera, far outside, huge, or tiny."""
+    coordinate = st.sampled_from([0.0, 0.3, -0.3, 0.5, 1e-6, -1.0, 1.0, 7.0, -1e4])
+    depth = st.sampled_from([1.0, 1.5, 0.2, 9.0, -1.0, 0.0, 1e-12])
+    corner = st.tuples(coordinate, coordinate, depth).map(list)
+    return [[draw(corner) for _ in range(3)] for _ in range(3)]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(awkward_triangles(), st.booleans())
+def test_no_triangle_makes_a_gradient_that_is_not_finite(triangles: list[list[list[float]]], cull: bool) -> None:
+    for renderer in renderers(small_scene(height=8, width=8), RendererConfig(cull_backfaces=cull)):
+        corners = torch.tensor(triangles, dtype=renderer.vertices.dtype, requires_grad=True)
+        colours = torch.rand(3, 3, 3, generator=torch.Generator().manual_seed(0)).to(corners.dtype).requires_grad_()
+        image = renderer.develop(soup(renderer, corners, colours))
+        assert torch.isfinite(image).all()
+        for gradient in torch.autograd.grad(image.sin().sum(), (corners, colours)):
+            assert torch.isfinite(gradient).all()
