@@ -9,7 +9,6 @@ import torch
 from omegaconf import DictConfig
 
 from air3d import cli
-from air3d.air import Schedule
 from air3d.checkpoint import load_run
 from air3d.evaluation import evaluate_scenes
 from air3d.held_out import EvaluateConfig, scenes_of
@@ -22,7 +21,7 @@ def main(config: DictConfig) -> None:
     run = load_run(settings.run)
     catalogue, layout = run.scene.catalogue, run.scene.layout
     images, truth, source = scenes_of(settings, run.scene, run.renderer)
-    steps = settings.steps(layout.max_objects, truth)
+    steps = settings.steps(layout, truth)
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
     propose = partial(unroll, run.model, max_objects=steps)
     evaluation = evaluate_scenes(
@@ -30,7 +29,7 @@ def main(config: DictConfig) -> None:
         images,
         truth,
         [mesh.symmetry for mesh in catalogue.meshes],
-        partial(bound, run.model, at=Schedule()),
+        partial(bound, run.model, at=run.config.trainer.schedule.final()),
         settings.batch_size,
     )
     folder = Path(settings.out or Path(settings.run) / "evaluation")

@@ -18,7 +18,7 @@ from renderers.base import Renderer
 from renderers.convert import to_floats, to_torch
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
-from scenes.layout import check_count
+from scenes.layout import Layout, check_count
 from scenes.objects import Objects
 from scenes.scene import Scene
 
@@ -55,10 +55,13 @@ class EvaluateConfig:
             raise UserError(f"seed={typed.seed}: give 0 or more")
         return typed
 
-    def steps(self, trained: int, truth: Objects) -> int:
-        """Steps the network may take: as in training; one more than the largest count where that is beyond."""
-        largest = int(np.asarray(truth.count).max())
-        return self.max_objects or (trained if largest <= trained else largest + 1)
+    def steps(self, layout: Layout, truth: Objects) -> int:
+        """Steps the network may take: one more than there can be objects, so that too many can be counted.
+
+        Exactly as many where the number is known beforehand, as in a scene of exactly one.
+        """
+        largest = max(layout.max_objects, int(np.asarray(truth.count).max()))
+        return self.max_objects or largest + (largest > layout.min_objects)
 
 
 def scenes_of(

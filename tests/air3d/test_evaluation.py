@@ -26,6 +26,7 @@ from renderers import RendererConfig, build_renderer
 from renderers.convert import to_torch
 from scenes.dataset import describe, write_dataset
 from scenes.errors import UserError
+from scenes.layout import Layout
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
 
@@ -127,11 +128,14 @@ def test_bad_requests_for_scenes(scene, settings, said):
         held_out(scene, 0, **{"scenes": 10, **settings})
 
 
-def test_steps_follow_the_counts():
+def test_steps_leave_room_to_count_too_many():
+    several, one = Layout(min_objects=0, max_objects=3), Layout(min_objects=1, max_objects=1)
+    two, six = (Objects.empty(1, 6) for _ in range(2))
+    two.presence[:, :2], six.presence[:] = True, True
     settings = EvaluateConfig("run")
-    assert settings.steps(3, Objects(None, None, None, np.array([[1, 1]]))) == 3
-    assert settings.steps(3, Objects(None, None, None, np.ones((1, 6)))) == 7
-    assert EvaluateConfig("run", max_objects=9).steps(3, Objects(None, None, None, np.ones((1, 6)))) == 9
+    assert (settings.steps(several, two), settings.steps(several, six)) == (4, 7)
+    assert settings.steps(one, Objects.empty(1, 1)) == 1
+    assert EvaluateConfig("run", max_objects=9).steps(several, six) == 9
 
 
 @pytest.fixture(scope="module")
