@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from air3d.files import plain
-from air3d.metrics import score
+from air3d.metrics import FOUND_WITHIN, score
 from scenes.objects import Objects
 
 Propose = Callable[[Tensor], tuple[Objects, list[Tensor], Tensor]]  # pictures -> objects, canvases, rho
@@ -59,6 +59,7 @@ def evaluate_scenes(
     objects = Objects(*fields)
     metrics = _measure(objects, truth, symmetry, rho, squared, elbo)
     metrics |= {
+        "found_within_m": FOUND_WITHIN,
         "milliseconds_per_image": 1000 * seconds / len(images),
         "batch_size": min(batch_size, len(images)),
         "threads": torch.get_num_threads(),

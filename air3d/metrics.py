@@ -81,7 +81,6 @@ def score(
         "objects": int(matching.true_count.sum()),
         **count_scores(matching),
         "found": _ratio(matching.found.sum(), matching.true_count.sum()),
-        "found_within_m": FOUND_WITHIN,
         "identity_accuracy": _over(np.mean, matching.identified[matching.found]),
         "position_error_median_m": _over(np.median, matching.distance),
         "position_error_mean_m": _over(np.mean, matching.distance),
