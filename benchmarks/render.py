@@ -72,7 +72,7 @@ def machine() -> dict[str, str | int]:
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Pictures per second of each renderer, forward and with gradients.")
     parser.add_argument("--renderers", nargs="+", default=list(BACKENDS), choices=list(BACKENDS))
     parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128])
     parser.add_argument("--objects", nargs="+", type=int, default=[1, 3])

@@ -1,9 +1,9 @@
 """``streaming`` (float32) against ``reference`` (float64): same picture, same gradient, on scenes with occlusion.
 
-Tolerances, and why. Colour 2e-4: gamma = 1e-4 magnifies the float32 rounding of a depth (1e-7 of 10 m) a thousand
-times where two surfaces are equally near; measured 1e-5. Gradients 1e-3 of their norm; measured 1e-4 and less.
+Tolerances, and why. Colour 1e-4: gamma = 1e-4 magnifies the float32 rounding of a depth (1e-7 of 10 m) a thousand
+times where two surfaces are equally near; measured at most 4e-5. Gradients 1e-3 of their norm; measured at most 3e-4.
 Left out are pixels where some fragment lies within 0.1 % of the blur cut-off: there rounding decides
-whether it counts, in PyTorch3D too, and the colour jumps. They are fewer than 2 % of these pictures (checked).
+whether it counts, in PyTorch3D too, and the colour jumps. They are fewer than 1 % of these pictures (checked).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from renderers import Renderer, RendererConfig
 from scenes.objects import Objects
 
-COLOUR, GRADIENT = 2e-4, 1e-3
+COLOUR, GRADIENT = 1e-4, 1e-3
 
 CASES = {
     "occlusion": (RendererConfig(), {}),
@@ -50,7 +50,7 @@ def test_pictures_and_pose_gradients_agree(case: str) -> None:
     streaming, reference = renderers(scene, settings)
     objects = random_objects(seed=len(case), batch=2, kinds=len(scene.catalogue))
     excluded = at_cut_off(reference, objects)
-    assert excluded.double().mean() < 0.02
+    assert excluded.double().mean() < 0.01
     random = torch.Generator().manual_seed(1)
     weights = torch.randn(*excluded.shape, 3, generator=random) * ~excluded[..., None]
 
