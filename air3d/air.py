@@ -33,7 +33,8 @@ class Schedule:
 
     sigma: float = 0.3
     pyramid: float = 0.0
-    floor: float = 0.0
+    identity_sharpness: float = 1.0
+    yaw_sharpness: float = 1.0
     blend: float = 1.0
 
 
@@ -73,8 +74,8 @@ class Air(nn.Module):
         likelihoods, drawn, presence = [log_likelihood(image, each, at.sigma, at.pyramid)], [], []
         for _ in range(steps):
             features = self.look(looked, each, image)
-            proposal = self.posterior.propose(features, state, at.floor)
-            draw = self.draw(proposal, at.floor)
+            proposal = self.posterior.propose(features, state, at.identity_sharpness)
+            draw = self.draw(proposal, at.yaw_sharpness)
             canvas = self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
@@ -86,10 +87,10 @@ class Air(nn.Module):
         """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
         return self.posterior.encoder(looked, channels_first(pictures), channels_first(image.detach()))
 
-    def draw(self, proposal: Proposal, floor: float) -> Drawn:
+    def draw(self, proposal: Proposal, yaw_sharpness: float) -> Drawn:
         """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""
         identity = proposal.identity.sample()
-        pose = self.posterior.pose(proposal, identity, floor)
+        pose = self.posterior.pose(proposal, identity, yaw_sharpness)
         yaw_bin, sample = pose.yaw_bin.sample(), pose.box.sample()
         free = torch.cat([self.prior.free, self.prior.free.new_ones(1)])
         position, rotation = self.place(sample, yaw_bin)
@@ -100,7 +101,7 @@ class Air(nn.Module):
     def mode(self, proposal: Proposal) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
         """The most probable identity and, given it, the centre of the pose."""
         identity = proposal.identity.logits.argmax(-1)
-        pose: Pose = self.posterior.pose(proposal, identity, 0.0)
+        pose: Pose = self.posterior.pose(proposal, identity, 1.0)
         return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1))
 
     def place(

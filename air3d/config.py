@@ -94,4 +94,4 @@ def typed(config: DictConfig | dict[str, Any]) -> Config:
         return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         cause = error.__cause__ if isinstance(error.__cause__, UserError) else None
-        raise cause or UserError(f"configuration: {str(error).splitlines()[0]}") from error
+        raise cause or UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error

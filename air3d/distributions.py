@@ -1,7 +1,8 @@
-"""The two families the posterior is made of: a squashed Gaussian on a box and a floored categorical."""
+"""The two families the posterior is made of: a squashed Gaussian on a box and a tempered categorical."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,32 +28,34 @@ class BoxNormal:
 
     def kl(self, sample: Float[Tensor, "batch axis"], free: Float[Tensor, " axis"]) -> Float[Tensor, " batch"]:
         """Estimate of KL(q || uniform) over the `free` axes: the entropy is exact, the cross term uses the sample."""
-        entropy = self.std.log() + 0.5 * (1 + torch.log(torch.tensor(2 * torch.pi)))
+        entropy = self.std.log() + 0.5 * (1 + math.log(2 * math.pi))
         log_logistic = F.logsigmoid(sample) + F.logsigmoid(-sample)
         return ((-entropy - log_logistic) * free).sum(-1)
 
 
 @dataclass
-class FlooredCategorical:
-    """A categorical whose probabilities keep a share `floor` spread evenly, so that no choice dies out early.
+class TemperedCategorical:
+    """softmax(sharpness * logits): even draws at sharpness 0, the network's own at 1.
 
-    The floor is part of the distribution that is sampled and scored: its likelihood-ratio gradient stays exact.
+    While the sharpness is small no logit can silence a choice, so what was believed too early can still be taken back:
+    a saturated softmax passes no gradient. The tempered distribution is the one that is sampled and scored, so its
+    likelihood-ratio gradient stays exact.
     """
 
     logits: Float[Tensor, "batch choice"]
-    floor: float = 0.0
+    sharpness: float = 1.0
 
     @property
-    def probs(self) -> Float[Tensor, "batch choice"]:
-        return (1 - self.floor) * self.logits.softmax(-1) + self.floor / self.logits.shape[-1]
+    def log_probs(self) -> Float[Tensor, "batch choice"]:
+        return (self.sharpness * self.logits).log_softmax(-1)
 
     def sample(self) -> Int[Tensor, " batch"]:
-        return torch.multinomial(self.probs.detach(), 1).squeeze(-1)
+        return torch.multinomial(self.log_probs.detach().exp(), 1).squeeze(-1)
 
     def log_prob(self, choice: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        return self.probs.gather(-1, choice[:, None]).squeeze(-1).clamp_min(1e-12).log()
+        return self.log_probs.gather(-1, choice[:, None]).squeeze(-1)
 
     def kl(self) -> Float[Tensor, " batch"]:
         """Exact KL to the uniform categorical, in nats."""
-        probs = self.probs.clamp_min(1e-12)
-        return (probs * (probs * probs.shape[-1]).log()).sum(-1)
+        log_probs = self.log_probs
+        return (log_probs.exp() * (log_probs + math.log(log_probs.shape[-1]))).sum(-1)

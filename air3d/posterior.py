@@ -16,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from air3d.distributions import BoxNormal, FlooredCategorical
+from air3d.distributions import BoxNormal, TemperedCategorical
 from air3d.encoder import Encoder, table_points
 from air3d.prior import Prior
 from scenes.camera import Camera
@@ -52,7 +52,7 @@ class Proposal:
     """What a step says before its object is drawn: presence, identity, and the place that attention fell on."""
 
     presence_logit: Float[Tensor, " batch"]
-    identity: FlooredCategorical
+    identity: TemperedCategorical
     attended: Float[Tensor, "batch feature"]
     place: Float[Tensor, "batch 2"]
     state: Float[Tensor, "batch hidden"]
@@ -63,7 +63,7 @@ class Pose:
     """The distribution over an object's pose, given its identity: a box for (x, y, z, offset) and a yaw bin."""
 
     box: BoxNormal
-    yaw_bin: FlooredCategorical
+    yaw_bin: TemperedCategorical
 
 
 class Posterior(nn.Module):
@@ -79,8 +79,9 @@ class Posterior(nn.Module):
         places = table_points(camera).clamp(prior.low[:2], prior.high[:2])
         places = prior.to_unit(F.pad(places, (0, 1)))[:, :2]
         self.register_buffer("places", places, persistent=False)
-        self.score = nn.Conv2d(channels, 1, 1, bias=False)
+        self.score = nn.Parameter(torch.randn(channels) / channels)
         attended = channels + 2
+        self.normal = nn.LayerNorm(attended)
         self.recurrence = nn.GRUCell(attended, hidden)
         self.presence = mlp(2 * channels + attended + hidden, hidden, 1)
         self.identity = mlp(attended + hidden, hidden, identities)
@@ -94,29 +95,40 @@ class Posterior(nn.Module):
         return self.places.new_zeros(batch, self.config.hidden)
 
     def propose(
-        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"], floor: float
+        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"], sharpness: float
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which."""
         flat = rearrange(features, "batch channel row column -> batch channel (row column)")
+        contrast = standout(flat)
+        attention = (SHARPNESS * torch.einsum("bck,c->bk", contrast, self.score)).softmax(-1)
         coordinates = (2 * self.places.T - 1).expand(len(flat), -1, -1)
-        values = torch.cat([flat, coordinates], 1)
-        attention = (SHARPNESS * self.score(features)).flatten(1).softmax(-1)
-        attended = torch.einsum("bck,bk->bc", values, attention)
+        values = torch.cat([contrast, coordinates], 1)
+        attended = self.normal(torch.einsum("bck,bk->bc", values, attention))
         state = self.recurrence(attended, state)
         seen = torch.cat([attended, state], -1)
         everywhere = torch.cat([flat.mean(-1), flat.amax(-1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
-        identity = FlooredCategorical(self.identity(seen), floor)
+        identity = TemperedCategorical(self.identity(seen), sharpness)
         return Proposal(presence_logit, identity, seen, attention @ self.places, state)
 
-    def pose(self, proposal: Proposal, identity: Int[Tensor, " batch"], floor: float) -> Pose:
+    def pose(self, proposal: Proposal, identity: Int[Tensor, " batch"], sharpness: float) -> Pose:
         """The pose of the attended object if it is a `identity`: a correction to the attended place."""
         seen = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
         mean, log_std = self.box(seen).chunk(2, -1)
         place = proposal.place + REACH * mean[:, :2].tanh()
         mean = torch.cat([place.clamp(0.01, 0.99).logit(), mean[:, 2:]], -1)
         box = BoxNormal(mean, log_std.clamp(-6, 1.5).exp())
-        return Pose(box, FlooredCategorical(self.yaw(seen), floor))
+        return Pose(box, TemperedCategorical(self.yaw(seen), sharpness))
+
+
+def standout(flat: Float[Tensor, "batch channel cell"]) -> Float[Tensor, "batch channel cell"]:
+    """Features less their mean over the picture, at one scale for the whole map.
+
+    Most cells show the bare table. Left in, what they have in common drowns the object: every picture looks the same
+    to the heads, and the first identity that pays anywhere is chosen everywhere.
+    """
+    contrast = flat - flat.mean(-1, keepdim=True)
+    return contrast / (contrast.square().mean((1, 2), keepdim=True).sqrt() + 0.05)
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -1,0 +1,39 @@
+"""Small runs for the tests: real components, little pictures, few steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from air3d import cli
+from air3d.checkpoint import Run, build, save_config
+from air3d.config import Config, typed
+from air3d.tracking import Tracker
+from air3d.training import Trainer
+
+SMALL = [
+    "scene=single_object",
+    "scene.image_size=32",
+    "trainer.batch=4",
+    "gradient.samples=2",
+    "trainer.validation_scenes=8",
+    "trainer.panel_scenes=2",
+    "logger.mode=disabled",
+]
+
+
+def small_config(run_dir: Path, *overrides: str) -> Config:
+    return typed(cli.compose("train", [*SMALL, f"run_dir={run_dir}", *overrides]))
+
+
+def small_run(run_dir: Path, *overrides: str) -> Run:
+    config = small_config(run_dir, *overrides)
+    torch.manual_seed(config.seed)
+    return build(config)
+
+
+def small_trainer(run_dir: Path, *overrides: str) -> Trainer:
+    run = small_run(run_dir, *overrides)
+    save_config(run.config, run_dir)
+    return Trainer(run, run_dir, Tracker(run_dir, run.config.plain(), "disabled"))

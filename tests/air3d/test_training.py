@@ -1,0 +1,155 @@
+"""Training goes on bit for bit, stops politely, and never leaves a broken file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from small_runs import SMALL, small_config, small_trainer
+
+from air3d import cli
+from air3d.checkpoint import load_checkpoint, load_config, load_run
+from air3d.config import resumed, typed
+from air3d.training import Trainer
+from scenes.errors import UserError
+
+CONFIGS = Path(cli.CONFIGS)
+SHIPPED = [
+    f"{folder.name}={file.stem}"
+    for folder in sorted(CONFIGS.iterdir())
+    if folder.is_dir()
+    for file in sorted(folder.glob("*.yaml"))
+]
+
+
+def weights(trainer: Trainer) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in trainer.parameters])
+
+
+def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path) -> None:
+    options = ("trainer.steps=6", "trainer.validate_every=3")
+    whole = small_trainer(tmp_path / "whole", *options)
+    whole.fit()
+
+    first = small_trainer(tmp_path / "parts", *options)
+    step = first.train_step
+
+    def stop_after_three() -> dict[str, float]:
+        first.stopped = first.step == 2
+        return step()
+
+    first.train_step = stop_after_three
+    first.fit()
+    assert first.step == 3
+    second = small_trainer(tmp_path / "parts", *options)
+    second.restore(tmp_path / "parts" / "last.pt")
+    second.fit()
+    assert torch.equal(weights(whole), weights(second))
+    assert torch.equal(whole.state()["random"], second.state()["random"])
+    assert not torch.equal(weights(whole), weights(first))
+
+
+def test_a_polite_kill_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    trainer = small_trainer(tmp_path, "trainer.steps=50")
+    step = trainer.train_step
+
+    def interrupted() -> dict[str, float]:
+        if trainer.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step()
+
+    trainer.train_step = interrupted
+    trainer.fit()
+    assert trainer.stopped and trainer.step == 3
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_and_overwrites_nothing(tmp_path: Path, poison: float) -> None:
+    trainer = small_trainer(tmp_path, "trainer.steps=4")
+    trainer.fit()
+    before = (tmp_path / "last.pt").read_bytes()
+    trainer.settings.steps = 8
+    trainer.surrogate = lambda trace, *_: trace.log_likelihood.mean((1, 2)) * poison
+    with pytest.raises(UserError, match=r"trainer.learning_rate=0.00"):
+        trainer.fit()
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_minutes_end_the_training_and_the_schedules_are_laid_over_them(tmp_path: Path) -> None:
+    trainer = small_trainer(tmp_path, "trainer.minutes=0.02", "trainer.steps=100000")
+    trainer.fit()
+    assert 0 < trainer.step < 100000 and trainer.progress() == 1
+    assert trainer.settings.schedule.at(trainer.progress()).pyramid == 0
+
+
+def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=2", "trainer.validate_every=1").fit()
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"config.yaml", "metrics.jsonl", "last.pt", "best.pt", "panels"} <= names
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert {"step", "val/count_accuracy", "val/elbo", "val/found"} <= set(rows[-1])
+    assert len(list((tmp_path / "panels").glob("*.png"))) == 3
+    assert load_run(tmp_path).config.scene.image_size == 32
+
+
+@pytest.mark.parametrize("choice", SHIPPED)
+def test_every_shipped_configuration_takes_two_steps(tmp_path: Path, choice: str) -> None:
+    group = choice.split("=")[0]
+    rest = [word for word in SMALL if not word.startswith(f"{group}=")]
+    config = typed(cli.compose("train", [*rest, choice, f"run_dir={tmp_path}", "trainer.steps=2", "trainer.batch=2"]))
+    trainer = small_trainer(tmp_path, choice, "trainer.steps=2", "trainer.batch=2", "trainer.validation_scenes=2")
+    before = weights(trainer)
+    trainer.fit()
+    assert trainer.step == 2 and not torch.equal(before, weights(trainer))
+    assert config.trainer.steps == 2
+
+
+def test_a_truncated_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=1").fit()
+    path = tmp_path / "best.pt"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(UserError, match="truncated"):
+        load_run(tmp_path)
+
+
+def test_a_checkpoint_of_another_scene_is_refused(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=1").fit()
+    stored = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    stored["scene"]["catalogue"] = "crockery"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stored))
+    with pytest.raises(UserError, match="trained on cube"):
+        load_run(tmp_path)
+
+
+def test_resume_keeps_the_settings_of_the_run(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=1").fit()
+    stored = load_config(tmp_path)
+    longer = resumed(stored, [f"resume={tmp_path}", "trainer.steps=7"], str(tmp_path))
+    assert longer.trainer.steps == 7 and longer.scene == stored.scene and longer.run_dir == str(tmp_path)
+    with pytest.raises(UserError, match="seed=3"):
+        resumed(stored, ["seed=3"], str(tmp_path))
+
+
+def test_bad_settings_are_named(tmp_path: Path) -> None:
+    for override, answer in {
+        "trainer.batch=0": "trainer.batch must be above 0",
+        "logger.mode=loud": "offline, online or disabled",
+        "gradient.name=nvli": "known: enumerate_counts",
+        "trainer.batch=many": "trainer.batch",
+    }.items():
+        with pytest.raises(UserError, match=answer):
+            small_config(tmp_path, override)
+    for override, answer in {
+        "trainer.stpes=3": "did you mean steps",
+        "scene=tabeltop": "did you mean tabletop",
+        "sede=1": "did you mean seed",
+    }.items():
+        with pytest.raises(UserError, match=answer):
+            cli.compose("train", [override])
