@@ -29,12 +29,16 @@ from scenes.scene import Scene
 
 @dataclass
 class Schedule:
-    """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO."""
+    """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO.
+
+    The heats are added to the weight 1 of the KL of a choice: the best posterior then is p(x | choice)^(1 / (1 + heat)),
+    renormalised, which stays soft as long as the heat is as large as the differences in log likelihood.
+    """
 
     sigma: float = 0.3
     pyramid: float = 0.0
-    identity_sharpness: float = 1.0
-    yaw_sharpness: float = 1.0
+    identity_heat: float = 0.0
+    yaw_heat: float = 0.0
     blend: float = 1.0
 
 
@@ -47,7 +51,7 @@ class Drawn:
     rotation: Float[Tensor, " batch"]
     log_choice: Float[Tensor, " batch"]
     kl_identity: Float[Tensor, " batch"]
-    kl_pose: Float[Tensor, " batch"]
+    kl: Float[Tensor, " batch"]
 
 
 class Air(nn.Module):
@@ -74,8 +78,8 @@ class Air(nn.Module):
         likelihoods, drawn, presence = [log_likelihood(image, each, at.sigma, at.pyramid)], [], []
         for _ in range(steps):
             features = self.look(looked, each, image)
-            proposal = self.posterior.propose(features, state, at.identity_sharpness)
-            draw = self.draw(proposal, at.yaw_sharpness)
+            proposal = self.posterior.propose(features, state)
+            draw = self.draw(proposal, at)
             canvas = self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
@@ -87,21 +91,23 @@ class Air(nn.Module):
         """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
         return self.posterior.encoder(looked, channels_first(pictures), channels_first(image.detach()))
 
-    def draw(self, proposal: Proposal, yaw_sharpness: float) -> Drawn:
+    def draw(self, proposal: Proposal, at: Schedule) -> Drawn:
         """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""
         identity = proposal.identity.sample()
-        pose = self.posterior.pose(proposal, identity, yaw_sharpness)
+        pose = self.posterior.pose(proposal, identity)
         yaw_bin, sample = pose.yaw_bin.sample(), pose.box.sample()
         free = torch.cat([self.prior.free, self.prior.free.new_ones(1)])
         position, rotation = self.place(sample, yaw_bin)
         log_choice = proposal.identity.log_prob(identity) + pose.yaw_bin.log_prob(yaw_bin)
-        kl_pose = pose.box.kl(sample, free) + pose.yaw_bin.kl()
-        return Drawn(identity, position, rotation, log_choice, proposal.identity.kl(), kl_pose)
+        kl_identity, kl_yaw = proposal.identity.kl(), pose.yaw_bin.kl()
+        kl = kl_identity + kl_yaw + pose.box.kl(sample, free)
+        heated = kl + at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
+        return Drawn(identity, position, rotation, log_choice, kl_identity, heated)
 
     def mode(self, proposal: Proposal) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
         """The most probable identity and, given it, the centre of the pose."""
         identity = proposal.identity.logits.argmax(-1)
-        pose: Pose = self.posterior.pose(proposal, identity, 1.0)
+        pose: Pose = self.posterior.pose(proposal, identity)
         return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1))
 
     def place(
@@ -124,6 +130,6 @@ def gather(likelihoods: list[Tensor], presence: list[Tensor], drawn: list[Drawn]
         log_likelihood=stack(likelihoods),
         presence_logit=stack(presence),
         log_choice=stack([draw.log_choice for draw in drawn]),
-        kl=stack([draw.kl_identity + draw.kl_pose for draw in drawn]),
+        kl=stack([draw.kl for draw in drawn]),
         kl_identity=stack([draw.kl_identity for draw in drawn]),
     )

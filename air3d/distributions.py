@@ -1,4 +1,4 @@
-"""The two families the posterior is made of: a squashed Gaussian on a box and a tempered categorical."""
+"""The two families the posterior is made of: a squashed Gaussian on a box and a categorical."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
+from torch.distributions import Categorical
 
 
 @dataclass
@@ -33,29 +34,9 @@ class BoxNormal:
         return ((-entropy - log_logistic) * free).sum(-1)
 
 
-@dataclass
-class TemperedCategorical:
-    """softmax(sharpness * logits): even draws at sharpness 0, the network's own at 1.
-
-    While the sharpness is small no logit can silence a choice, so what was believed too early can still be taken back:
-    a saturated softmax passes no gradient. The tempered distribution is the one that is sampled and scored, so its
-    likelihood-ratio gradient stays exact.
-    """
-
-    logits: Float[Tensor, "batch choice"]
-    sharpness: float = 1.0
-
-    @property
-    def log_probs(self) -> Float[Tensor, "batch choice"]:
-        return (self.sharpness * self.logits).log_softmax(-1)
-
-    def sample(self) -> Int[Tensor, " batch"]:
-        return torch.multinomial(self.log_probs.detach().exp(), 1).squeeze(-1)
-
-    def log_prob(self, choice: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        return self.log_probs.gather(-1, choice[:, None]).squeeze(-1)
+class Choice(Categorical):
+    """A categorical over identities or yaw bins, compared with the even one."""
 
     def kl(self) -> Float[Tensor, " batch"]:
         """Exact KL to the uniform categorical, in nats."""
-        log_probs = self.log_probs
-        return (log_probs.exp() * (log_probs + math.log(log_probs.shape[-1]))).sum(-1)
+        return math.log(self.logits.shape[-1]) - self.entropy()

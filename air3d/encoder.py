@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ STRIDE = 4
 class Encoder(nn.Module):
     """Picture, canvas and what is still unexplained between them, to a map of features at a quarter of the side.
 
+    The last six channels are plain colours, of the picture and of what the canvas lacks.
+
     The first convolution is linear, so its share that sees only the picture is computed once per picture
     (`look`) and reused by every sample and every step.
     """
@@ -26,6 +29,7 @@ class Encoder(nn.Module):
         self.down = nn.Conv2d(stem, channels, 4, stride=2, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
         self.activation = nn.SiLU()
+        self.channels = channels + 6
 
     def look(self, picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch stem half_height half_width"]:
         return self.picture(picture)
@@ -41,7 +45,8 @@ class Encoder(nn.Module):
         features = self.activation(self.down(features))
         for layer in self.body:
             features = features + self.activation(layer(features))
-        return features
+        colours = F.avg_pool2d(torch.cat([picture, picture - canvas], 1), STRIDE)
+        return torch.cat([features, colours], 1)
 
 
 def table_points(camera: Camera, height: float = 0.0) -> Float[Tensor, "cell 2"]:

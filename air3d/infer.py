@@ -50,7 +50,7 @@ def unroll(
     present = torch.ones(len(pictures), dtype=torch.bool)
     canvases, steps, rhos = [model.renderer.develop(canvas)], [], []
     for step in range(max_objects):
-        proposal = model.posterior.propose(model.look(looked, pictures, canvases[-1]), state, 1.0)
+        proposal = model.posterior.propose(model.look(looked, pictures, canvases[-1]), state)
         rho = proposal.presence_logit.sigmoid() if step >= model.prior.min_objects else torch.ones(len(pictures))
         present = present & (rho > 0.5)
         identity, position, rotation = model.mode(proposal)

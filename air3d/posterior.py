@@ -16,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from air3d.distributions import BoxNormal, TemperedCategorical
+from air3d.distributions import BoxNormal, Choice
 from air3d.encoder import Encoder, table_points
 from air3d.prior import Prior
 from scenes.camera import Camera
@@ -52,7 +52,7 @@ class Proposal:
     """What a step says before its object is drawn: presence, identity, and the place that attention fell on."""
 
     presence_logit: Float[Tensor, " batch"]
-    identity: TemperedCategorical
+    identity: Choice
     attended: Float[Tensor, "batch feature"]
     place: Float[Tensor, "batch 2"]
     state: Float[Tensor, "batch hidden"]
@@ -63,7 +63,7 @@ class Pose:
     """The distribution over an object's pose, given its identity: a box for (x, y, z, offset) and a yaw bin."""
 
     box: BoxNormal
-    yaw_bin: TemperedCategorical
+    yaw_bin: Choice
 
 
 class Posterior(nn.Module):
@@ -74,8 +74,8 @@ class Posterior(nn.Module):
     def __init__(self, config: PosteriorConfig, identities: int, prior: Prior, camera: Camera):
         super().__init__()
         self.config, self.identities = config, identities
-        channels, hidden = config.channels, config.hidden
-        self.encoder = Encoder(config.stem, channels)
+        self.encoder = Encoder(config.stem, config.channels)
+        channels, hidden = self.encoder.channels, config.hidden
         places = table_points(camera).clamp(prior.low[:2], prior.high[:2])
         places = prior.to_unit(F.pad(places, (0, 1)))[:, :2]
         self.register_buffer("places", places, persistent=False)
@@ -95,7 +95,7 @@ class Posterior(nn.Module):
         return self.places.new_zeros(batch, self.config.hidden)
 
     def propose(
-        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"], sharpness: float
+        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"]
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which."""
         flat = rearrange(features, "batch channel row column -> batch channel (row column)")
@@ -108,27 +108,27 @@ class Posterior(nn.Module):
         seen = torch.cat([attended, state], -1)
         everywhere = torch.cat([flat.mean(-1), flat.amax(-1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
-        identity = TemperedCategorical(self.identity(seen), sharpness)
+        identity = Choice(logits=self.identity(seen))
         return Proposal(presence_logit, identity, seen, attention @ self.places, state)
 
-    def pose(self, proposal: Proposal, identity: Int[Tensor, " batch"], sharpness: float) -> Pose:
+    def pose(self, proposal: Proposal, identity: Int[Tensor, " batch"]) -> Pose:
         """The pose of the attended object if it is a `identity`: a correction to the attended place."""
         seen = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
         mean, log_std = self.box(seen).chunk(2, -1)
         place = proposal.place + REACH * mean[:, :2].tanh()
         mean = torch.cat([place.clamp(0.01, 0.99).logit(), mean[:, 2:]], -1)
         box = BoxNormal(mean, log_std.clamp(-6, 1.5).exp())
-        return Pose(box, TemperedCategorical(self.yaw(seen), sharpness))
+        return Pose(box, Choice(logits=self.yaw(seen)))
 
 
 def standout(flat: Float[Tensor, "batch channel cell"]) -> Float[Tensor, "batch channel cell"]:
-    """Features less their mean over the picture, at one scale for the whole map.
+    """Features less their mean over the picture, at the same scale for every channel.
 
     Most cells show the bare table. Left in, what they have in common drowns the object: every picture looks the same
     to the heads, and the first identity that pays anywhere is chosen everywhere.
     """
     contrast = flat - flat.mean(-1, keepdim=True)
-    return contrast / (contrast.square().mean((1, 2), keepdim=True).sqrt() + 0.05)
+    return contrast / (contrast.square().mean(-1, keepdim=True).sqrt() + 0.05)
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
