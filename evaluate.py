@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from air3d import cli
 from air3d.checkpoint import load_run
+from air3d.config import typed
 from air3d.evaluation import evaluate_scenes
 from air3d.held_out import EvaluateConfig, scenes_of
 from air3d.infer import bound, unroll
@@ -17,7 +18,7 @@ from air3d.results import table, write_evaluation
 
 
 def main(config: DictConfig) -> None:
-    settings = EvaluateConfig.of(config)
+    settings = typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
     run = load_run(settings.run)
     catalogue, layout = run.scene.catalogue, run.scene.layout
     images, truth, source = scenes_of(settings, run.scene, run.renderer)

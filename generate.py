@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING, DictConfig
 from tqdm import tqdm
 
 from air3d import cli
+from air3d.config import typed
 from air3d.splits import dataset_seed
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_torch
@@ -36,6 +36,8 @@ class GenerateConfig:
     renderer: RendererConfig = field(default_factory=RendererConfig)
 
     def __post_init__(self) -> None:
+        if not self.out:
+            raise UserError("give out=DIR, the folder to write")
         if self.scenes < 1:
             raise UserError(f"scenes={self.scenes}: ask for at least 1")
         if self.seed < 0:
@@ -43,7 +45,7 @@ class GenerateConfig:
 
 
 def main(settings: DictConfig) -> None:
-    config = typed(settings)
+    config = typed(settings, GenerateConfig, missing="give out=DIR, the folder to write")
     scene = Scene(config.scene)
     request = {"scenes": config.scenes, "count": config.count, "renderer": asdict(config.renderer)}
     info = describe(scene, config.seed, request)
@@ -57,18 +59,6 @@ def main(settings: DictConfig) -> None:
     except KeyboardInterrupt:
         sys.exit(f"stopped: nothing is left of {config.out}")
     print(f"{config.out}: {config.scenes} pictures, scenes.json, manifest.json")
-
-
-def typed(settings: DictConfig) -> GenerateConfig:
-    """The typed settings. Raises UserError of one line for what is missing, unknown or of the wrong kind."""
-    if OmegaConf.is_missing(settings, "out") or not settings.out:
-        raise UserError("give out=DIR, the folder to write")
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(GenerateConfig), settings))  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]} (see python generate.py --help)") from error
 
 
 def pictures(renderer: Renderer, objects: Objects) -> Iterator[tuple[np.ndarray, list[int]]]:

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from air3d import cli
-from air3d.checkpoint import build, load_config, save_config
+from air3d.checkpoint import build, load_checkpoint, load_config, save_config
 from air3d.config import Config, resumed, typed
 from air3d.tracking import Tracker
 from air3d.training import Trainer
@@ -17,7 +17,7 @@ from scenes.errors import UserError
 
 
 def main(settings: DictConfig) -> None:
-    config = typed(settings)
+    config = typed(settings, Config)
     if config.resume:
         config = resumed(load_config(config.resume), HydraConfig.get().overrides.task, config.resume)
     run_dir = Path(config.run_dir)
@@ -30,15 +30,23 @@ def train(config: Config, run_dir: Path) -> None:
     torch.manual_seed(config.seed)
     run = build(config)
     save_config(config, run_dir)
-    with Tracker(run_dir, config.plain(), config.logger.mode, project=config.logger.project) as tracker:
+    state = load_checkpoint(run_dir / "last.pt") if config.resume else None
+    with tracker_of(config, run_dir, state and state["step"]) as tracker:
         trainer = Trainer(run, run_dir, tracker)
-        if config.resume:
-            trainer.restore(run_dir / "last.pt")
+        if state:
+            trainer.restore(state)
         print(f"{run_dir}: from step {trainer.step}, ctrl-C stops and keeps what is learned")
         trainer.fit()
     done = "stopped" if trainer.stopped else "done"
     print(f"{done} at step {trainer.step}, {trainer.seconds / 60:.1f} minutes of training; "
           f"go on: python train.py resume={run_dir}; look: python evaluate.py run={run_dir}")  # fmt: skip
+
+
+def tracker_of(config: Config, run_dir: Path, resume_step: int | None) -> Tracker:
+    logger = config.logger
+    return Tracker(
+        run_dir, config.plain(), logger.mode, project=logger.project, group=logger.group, resume_step=resume_step
+    )
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class Schedule:
 
     sigma: float = 0.3
     pyramid: float = 0.0
+    count_heat: float = 0.0
     identity_heat: float = 0.0
     yaw_heat: float = 0.0
     blend: float = 1.0
@@ -50,8 +51,8 @@ class Drawn:
     position: Float[Tensor, "batch 3"]
     rotation: Float[Tensor, " batch"]
     log_choice: Float[Tensor, " batch"]
-    kl_identity: Float[Tensor, " batch"]
     kl: Float[Tensor, " batch"]
+    heat: Float[Tensor, " batch"]
 
 
 class Air(nn.Module):
@@ -101,10 +102,12 @@ class Air(nn.Module):
         log_choice = proposal.identity.log_prob(identity) + pose.yaw_bin.log_prob(yaw_bin)
         kl_identity, kl_yaw = proposal.identity.kl(), pose.yaw_bin.kl()
         kl = kl_identity + kl_yaw + pose.box.kl(sample, free)
-        heated = kl + at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
-        return Drawn(identity, position, rotation, log_choice, kl_identity, heated)
+        heat = at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
+        return Drawn(identity, position, rotation, log_choice, kl, heat)
 
-    def mode(self, proposal: Proposal) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
+    def mode(
+        self, proposal: Proposal
+    ) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
         """The most probable identity and, given it, the centre of the pose."""
         identity = proposal.identity.logits.argmax(-1)
         pose: Pose = self.posterior.pose(proposal, identity)
@@ -131,5 +134,5 @@ def gather(likelihoods: list[Tensor], presence: list[Tensor], drawn: list[Drawn]
         presence_logit=stack(presence),
         log_choice=stack([draw.log_choice for draw in drawn]),
         kl=stack([draw.kl for draw in drawn]),
-        kl_identity=stack([draw.kl_identity for draw in drawn]),
+        heat=stack([draw.heat for draw in drawn]),
     )

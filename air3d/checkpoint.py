@@ -47,12 +47,14 @@ def load_config(run_dir: Path | str) -> Config:
     try:
         stored = yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"{run_dir} is not a run: it has no config.yaml (train.py prints the folder it writes)") from None
+        raise UserError(
+            f"{run_dir} is not a run: it has no config.yaml (train.py prints the folder it writes)"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if not isinstance(stored, dict):
         raise UserError(f"{path} is damaged: it holds no settings")
-    return typed(stored)
+    return typed(stored, Config)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

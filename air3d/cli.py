@@ -23,7 +23,9 @@ def run(name: str, main: Callable[[DictConfig], Any]) -> None:
     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
     if len(overrides) == len(sys.argv) - 1:  # with a flag (--help, --multirun, ...) Hydra itself answers
         one_line(lambda: compose(name, overrides))
-    hydra.main(version_base="1.3", config_path=CONFIGS, config_name=name)(lambda config: one_line(lambda: main(config)))()
+    hydra.main(version_base="1.3", config_path=CONFIGS, config_name=name)(
+        lambda config: one_line(lambda: main(config))
+    )()
 
 
 def compose(name: str, overrides: list[str]) -> DictConfig:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from air3d.gradients import GradientConfig
 from air3d.posterior import PosteriorConfig
@@ -15,6 +15,8 @@ from air3d.schedules import ScheduleConfig
 from renderers import RendererConfig
 from scenes.errors import UserError
 from scenes.scene import SceneConfig
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -84,14 +86,20 @@ def resumed(stored: Config, overrides: Sequence[str], resume: str) -> Config:
     if strange := [word for word in given if not word.startswith(RESUMABLE)]:
         raise UserError(f"resume= keeps a run's settings, so {strange[0]} cannot be given with it; start a new run")
     changed = OmegaConf.merge(OmegaConf.create(stored.plain()), OmegaConf.from_dotlist(given))
-    return replace(typed(changed), run_dir=resume, resume=resume)  # type: ignore[arg-type]
+    return replace(typed(changed, Config), run_dir=resume, resume=resume)  # type: ignore[arg-type]
 
 
-def typed(config: DictConfig | dict[str, Any]) -> Config:
-    """The dataclass of a composed configuration. Unknown keys and wrong types are UserErrors of one line."""
+def typed(settings: DictConfig | dict[str, Any], schema: type[T], missing: str = "") -> T:
+    """The dataclass `schema` of a composed configuration.
+
+    Unknown keys, wrong types and values that a dataclass refuses are UserErrors of one line; `missing` is what to say
+    where a value that has no default was not given.
+    """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Config), config)
-        return OmegaConf.to_object(merged)  # type: ignore[return-value]
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), settings))  # type: ignore[return-value]
+    except MissingMandatoryValue as error:
+        raise UserError(missing or f"give {error.full_key}=") from error
     except OmegaConfBaseException as error:
-        cause = error.__cause__ if isinstance(error.__cause__, UserError) else None
-        raise cause or UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]} (see --help)") from error

@@ -21,14 +21,15 @@ class Trace:
     """What one pass of the posterior over a batch leaves for the objective. N is the number of steps.
 
     `log_likelihood[..., n]` belongs to the picture with the first n objects; `log_choice` is log q of the discrete
-    choices (identity and yaw bin) actually sampled at each step; `kl` is everything of KL_t but the presence.
+    choices (identity and yaw bin) actually sampled at each step; `kl` is everything of KL_t but the presence; `heat`
+    is the extra weight on the KL of the choices while training is young, which the count does not see.
     """
 
     log_likelihood: Float[Tensor, "picture sample count"]
     presence_logit: Float[Tensor, "picture sample step"]
     log_choice: Float[Tensor, "picture sample step"]
     kl: Float[Tensor, "picture sample step"]
-    kl_identity: Float[Tensor, "picture sample step"]
+    heat: Float[Tensor, "picture sample step"]
 
 
 def log_count_posterior(
@@ -47,8 +48,12 @@ def log_count_posterior(
 
 def prefix_bounds(trace: Trace, log_prior: Float[Tensor, " count"]) -> Float[Tensor, "picture sample count"]:
     """F_n = log p(x | z_1..n) + log p(n) - sum_{t<=n} KL_t, the bound with the count fixed to n (less its entropy)."""
-    kl = F.pad(trace.kl.cumsum(-1), (1, 0))
-    return trace.log_likelihood + log_prior - kl
+    return trace.log_likelihood + log_prior - up_to(trace.kl)
+
+
+def up_to(cost: Float[Tensor, "*batch step"]) -> Float[Tensor, "*batch count"]:
+    """sum_{t<=n} of a cost per step, for n = 0..N."""
+    return F.pad(cost.cumsum(-1), (1, 0))
 
 
 def expected_bound(
@@ -59,3 +64,8 @@ def expected_bound(
     log_q = log_q.masked_fill(~possible, 0.0)
     terms = log_q.exp() * (bounds - log_q)
     return terms.masked_fill(~possible, 0.0).sum(-1)
+
+
+def count_kl(log_q: Float[Tensor, "*batch count"], log_prior: Float[Tensor, " count"]) -> Float[Tensor, "*batch"]:
+    """KL(q(n) || p(n)) in nats."""
+    return -expected_bound(log_q, log_prior.expand(log_q.shape))

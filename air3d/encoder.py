@@ -31,7 +31,9 @@ class Encoder(nn.Module):
         self.activation = nn.SiLU()
         self.channels = channels + 6
 
-    def look(self, picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch stem half_height half_width"]:
+    def look(
+        self, picture: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch stem half_height half_width"]:
         return self.picture(picture)
 
     def forward(

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from air3d.splits import test_seed
@@ -38,22 +36,12 @@ class EvaluateConfig:
     batch_size: int = 100
     out: str | None = None
 
-    @staticmethod
-    def of(config: DictConfig) -> EvaluateConfig:
-        """The typed settings; UserError of one line for what is missing or of the wrong kind."""
-        if OmegaConf.is_missing(config, "run"):
-            raise UserError("give run=RUN_DIR, the folder that train.py wrote")
-        try:
-            typed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluateConfig), config))
-        except OmegaConfBaseException as error:
-            raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
-        assert isinstance(typed, EvaluateConfig)
+    def __post_init__(self) -> None:
         for name in ("scenes", "max_objects", "batch_size"):
-            if (value := getattr(typed, name)) is not None and value < 1:
+            if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"{name}={value}: give at least 1")
-        if typed.seed < 0:
-            raise UserError(f"seed={typed.seed}: give 0 or more")
-        return typed
+        if self.seed < 0:
+            raise UserError(f"seed={self.seed}: give 0 or more")
 
     def steps(self, layout: Layout, truth: Objects) -> int:
         """Steps the network may take: one more than there can be objects, so that too many can be counted.

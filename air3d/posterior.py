@@ -24,7 +24,8 @@ from scenes.errors import UserError
 
 SHARPNESS = 10.0
 """Factor on the attention's scores. It lets attention settle on an object within a few hundred steps: as long as it
-looks everywhere at once, the quickest way to a lower error is to move every object to the far edge, where it is small."""
+looks everywhere at once, the quickest way to a lower error is to move all objects to the far edge, where they are small.
+"""
 
 REACH = 0.15
 """How far from the attended place an object may stand, as a share of the table, for the same reason."""

@@ -14,7 +14,7 @@ class ScheduleConfig:
 
     sigma falls geometrically, the pyramid linearly to 0, and the warm phase (pose and identity see every count alike)
     gives way to the ELBO between `warm_until` and `blend_until`. The heats, in squared error of a picture, weigh the KL
-    of identity and yaw bin until `*_until`: without them every object soon becomes the one that costs least on
+    of count, identity and yaw bin until `*_until`: without them every object soon becomes the one that costs least on
     average, before the network has learned to tell them apart, and a saturated softmax never comes back.
     """
 
@@ -22,6 +22,8 @@ class ScheduleConfig:
     sigma_end: float = 0.3
     sigma_until: float = 0.6
     pyramid_until: float = 0.6
+    count_heat: float = 3000.0
+    count_until: float = 0.4
     identity_heat: float = 500.0
     identity_until: float = 0.4
     yaw_heat: float = 30.0
@@ -42,6 +44,7 @@ class ScheduleConfig:
         return Schedule(
             sigma=sigma,
             pyramid=1 - ramp(progress, 0, self.pyramid_until),
+            count_heat=self.count_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.count_until)),
             identity_heat=self.identity_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.identity_until)),
             yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
             blend=ramp(progress, self.warm_until, self.blend_until),

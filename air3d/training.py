@@ -15,8 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from air3d.air import Schedule
-from air3d.checkpoint import Run, load_checkpoint, load_weights, save_checkpoint
+from air3d.checkpoint import Run, load_weights, save_checkpoint
 from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds
 from air3d.gradients import estimator
 from air3d.splits import train_seed
@@ -71,7 +70,9 @@ class Trainer:
         prior = self.run.model.prior
         trace = self.run.model.trace(self.pictures(), self.run.config.gradient.samples, at)
         # times sigma squared: the size of the gradient, and so what clipping means, stays the same as sigma falls
-        loss = -at.sigma**2 * self.surrogate(trace, prior.log_count, prior.min_objects, at.blend).mean()
+        loss = (
+            -(at.sigma**2) * self.surrogate(trace, prior.log_count, prior.min_objects, at.blend, at.count_heat).mean()
+        )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
@@ -86,7 +87,7 @@ class Trainer:
         return {
             "train/elbo": expected_bound(log_q, prefix_bounds(trace, prior.log_count).detach()).mean().item(),
             "train/kl": trace.kl.sum(-1).mean().item(),
-            "train/kl_identity": trace.kl_identity.sum(-1).mean().item(),
+            "train/heat": trace.heat.sum(-1).mean().item(),
             "train/gradient_norm": norm.item(),
             "train/sigma": at.sigma,
             "train/pyramid": at.pyramid,
@@ -101,6 +102,7 @@ class Trainer:
 
     def report(self, values: dict[str, float], bar: tqdm) -> None:
         bar.update()
+        bar.set_postfix_str(f"counts right {self.validation.count_accuracy:.1%}", refresh=False)
         if self.step % 25 == 0:
             minutes = self.seconds / 60
             speed = self.settings.batch * self.step / self.seconds
@@ -129,10 +131,9 @@ class Trainer:
     def save(self, name: str) -> None:
         save_checkpoint(self.run_dir / name, self.state())
 
-    def restore(self, path: Path) -> None:
-        """Go on exactly where `path` was saved: weights, optimiser, random state, place in the stream."""
-        state = load_checkpoint(path)
-        load_weights(self.run, state, path)
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on exactly where `state` was saved: weights, optimiser, random state, place in the stream."""
+        load_weights(self.run, state, self.run_dir / "last.pt")
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]

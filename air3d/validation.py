@@ -55,7 +55,10 @@ class Validation:
 def join(parts: list[Inference]) -> Inference:
     """Several batches of inference as one."""
     objects = type(parts[0].objects)(
-        *(torch.cat([getattr(part.objects, name) for part in parts]) for name in ("identity", "position", "rotation", "presence"))
+        *(
+            torch.cat([getattr(part.objects, name) for part in parts])
+            for name in ("identity", "position", "rotation", "presence")
+        )
     )
     canvases = [torch.cat(step) for step in zip(*(part.canvases for part in parts), strict=True)]
     return Inference(objects, canvases, torch.cat([p.elbo for p in parts]), torch.cat([p.rho for p in parts]))

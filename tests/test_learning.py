@@ -10,7 +10,7 @@ import torch
 
 from air3d import cli
 from air3d.checkpoint import build
-from air3d.config import typed
+from air3d.config import Config, typed
 from air3d.tracking import Tracker
 from air3d.training import Trainer
 
@@ -18,7 +18,7 @@ from air3d.training import Trainer
 @pytest.mark.slow
 def test_single_object_from_nothing_to_found(tmp_path: Path) -> None:
     options = ["scene=single_object", "trainer.steps=300", "trainer.validate_every=100", f"run_dir={tmp_path}"]
-    config = typed(cli.compose("train", options))
+    config = typed(cli.compose("train", options), Config)
     torch.manual_seed(config.seed)
     Trainer(build(config), tmp_path, Tracker(tmp_path, config.plain(), "disabled")).fit()
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

@@ -15,7 +15,7 @@ from scenes.errors import UserError, nearest
 
 class Estimator(Protocol):
     def __call__(
-        self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
+        self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
     ) -> Float[Tensor, " picture"]: ...
 
 

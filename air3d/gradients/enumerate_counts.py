@@ -3,8 +3,8 @@
     grad ELBO = grad [ sum_n q(n) (F_n - log q(n)) ]                      pathwise, q(n) exact
               + sum_t (R_t - b_t) grad log q(choice_t)                    likelihood ratio
 
-R_t is the part of the bound that comes after the choice of step t, sum_{n>=t} q(n) (F_n - log q(n)). Nothing of it that was
-fixed before the choice helps, so the bound of the prefix t-1 is subtracted, and then the mean of the other samples
+R_t is the part of the bound that comes after the choice of step t, sum_{n>=t} q(n) (F_n - log q(n)). What was fixed
+before the choice only adds noise, so the bound of the prefix t-1 is subtracted, and then the mean of the other samples
 of the same picture (Kool, van Hoof & Welling 2019, "Buy 4 REINFORCE samples, get a baseline for free!").
 """
 
@@ -14,23 +14,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from air3d.elbo import Trace, expected_bound, log_count_posterior, prefix_bounds
+from air3d.elbo import Trace, count_kl, expected_bound, log_count_posterior, prefix_bounds, up_to
 
 
 def surrogate(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
 ) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter).
 
     `blend` < 1 is the warm phase: pose and identity see q(n) pulled towards uniform, so that an object whose presence
-    was given up too early still learns where to be. At 1 this is the gradient of the plain ELBO, nothing else.
+    was given up too early still learns where to be. `heat` adds to the weight of KL(q(n) || p(n)), so that presence
+    stays undecided while the likelihoods cannot be trusted. At 1 and 0 this is the gradient of the plain ELBO.
     """
     bounds = prefix_bounds(trace, log_prior)
+    heated = bounds - up_to(trace.heat)
     log_q = log_count_posterior(trace.presence_logit, min_count)
     weights = count_weights(log_q.detach(), blend)
-    pose = (weights * bounds).sum(-1)
-    count = expected_bound(log_q, bounds.detach())
-    choice = (advantage(bounds, log_q, weights) * trace.log_choice).sum(-1)
+    pose = (weights * heated).sum(-1)
+    count = expected_bound(log_q, bounds.detach()) - heat * count_kl(log_q, log_prior)
+    choice = (advantage(heated, log_q, weights) * trace.log_choice).sum(-1)
     return (pose + count + choice).mean(-1)
 
 

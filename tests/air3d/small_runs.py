@@ -24,7 +24,7 @@ SMALL = [
 
 
 def small_config(run_dir: Path, *overrides: str) -> Config:
-    return typed(cli.compose("train", [*SMALL, f"run_dir={run_dir}", *overrides]))
+    return typed(cli.compose("train", [*SMALL, f"run_dir={run_dir}", *overrides]), Config)
 
 
 def small_run(run_dir: Path, *overrides: str) -> Run:

@@ -33,7 +33,7 @@ def test_the_count_posterior_of_known_probabilities() -> None:
 def test_the_bound_is_the_sum_written_out() -> None:
     likelihood, kl, logit = torch.randn(1, 1, 3), torch.rand(1, 1, 2), torch.randn(1, 1, 2)
     log_prior = torch.tensor([0.2, 0.5, 0.3]).log()
-    trace = Trace(likelihood, logit, torch.zeros(1, 1, 2), kl, kl)
+    trace = Trace(likelihood, logit, torch.zeros(1, 1, 2), kl, torch.ones(1, 1, 2))
     rho1, rho2 = logit[0, 0].sigmoid().tolist()
     k1, k2 = kl[0, 0].tolist()
     expected = 0.0
@@ -56,7 +56,9 @@ def test_an_impossible_count_adds_nothing_and_has_a_finite_gradient() -> None:
 def test_the_kl_of_a_choice_is_not_negative_and_agrees_with_torch(values: list[float]) -> None:
     choice, even = Choice(logits=torch.tensor([values])), Categorical(logits=torch.zeros(1, len(values)))
     assert choice.kl().item() >= -1e-5
-    torch.testing.assert_close(choice.kl(), kl_divergence(Categorical(logits=choice.logits), even), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        choice.kl(), kl_divergence(Categorical(logits=choice.logits), even), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_the_box_kl_agrees_with_quadrature() -> None:

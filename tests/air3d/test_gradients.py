@@ -74,7 +74,7 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int) -> Trace:
         presence_logit=torch.stack([theta["rho1"].expand(shape), theta["rho2"][first]], -1),
         log_choice=torch.stack([log_first, log_second], -1),
         kl=kl,
-        kl_identity=kl,
+        heat=torch.zeros_like(kl),
     )
 
 
