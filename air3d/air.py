@@ -24,6 +24,7 @@ from air3d.posterior import Pose, Posterior, PosteriorConfig, Proposal
 from air3d.prior import Prior
 from renderers.base import Renderer
 from renderers.convert import channels_first
+from scenes.layout import support
 from scenes.scene import Scene
 
 
@@ -31,8 +32,8 @@ from scenes.scene import Scene
 class Schedule:
     """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO.
 
-    The heats are added to the weight 1 of the KL of a choice: the best posterior then is p(x | choice)^(1 / (1 + heat)),
-    renormalised, which stays soft as long as the heat is as large as the differences in log likelihood.
+    The heats are added to the weight 1 of the KL of a choice. The best posterior then is
+    p(x | choice)^(1 / (1 + heat)), renormalised: it stays soft as long as the heat is as large as the differences in log likelihood.
     """
 
     sigma: float = 0.3
@@ -60,8 +61,8 @@ class Air(nn.Module):
 
     def __init__(self, scene: Scene, renderer: Renderer, config: PosteriorConfig):
         super().__init__()
-        layout = scene.layout
-        self.prior = Prior(layout.min_objects, layout.max_objects, layout.low, layout.high)
+        low, high = support(scene.layout, scene.catalogue)
+        self.prior = Prior(scene.layout.min_objects, scene.layout.max_objects, low.tolist(), high.tolist())
         self.posterior = Posterior(config, len(scene.catalogue), self.prior, scene.camera)
         self.renderer = renderer
         self.yaw_bins = config.yaw_bins

@@ -24,10 +24,10 @@ class Encoder(nn.Module):
 
     def __init__(self, stem: int, channels: int):
         super().__init__()
-        self.picture = nn.Conv2d(3, stem, 4, stride=2, padding=1)
-        self.canvas = nn.Conv2d(6, stem, 4, stride=2, padding=1, bias=False)
-        self.down = nn.Conv2d(stem, channels, 4, stride=2, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        self.picture = convolution(3, stem, 4, stride=2)
+        self.canvas = convolution(6, stem, 4, stride=2, bias=False)
+        self.down = convolution(stem, channels, 4, stride=2)
+        self.body = nn.ModuleList(convolution(channels, channels, 3) for _ in range(2))
         self.activation = nn.SiLU()
         self.channels = channels + 6
 
@@ -49,6 +49,11 @@ class Encoder(nn.Module):
             features = features + self.activation(layer(features))
         colours = F.avg_pool2d(torch.cat([picture, picture - canvas], 1), STRIDE)
         return torch.cat([features, colours], 1)
+
+
+def convolution(inputs: int, outputs: int, kernel: int, **options: int) -> nn.Conv2d:
+    """The border repeats itself: padded with zeros it would stand out, and be looked at when there is nothing else."""
+    return nn.Conv2d(inputs, outputs, kernel, padding=1, padding_mode="replicate", **options)  # type: ignore[arg-type]
 
 
 def table_points(camera: Camera, height: float = 0.0) -> Float[Tensor, "cell 2"]:

@@ -24,8 +24,7 @@ from scenes.errors import UserError
 
 SHARPNESS = 10.0
 """Factor on the attention's scores. It lets attention settle on an object within a few hundred steps: as long as it
-looks everywhere at once, the quickest way to a lower error is to move all objects to the far edge, where they are small.
-"""
+looks everywhere at once, the quickest way to a lower error is to move objects to the far edge, where they are small."""
 
 REACH = 0.15
 """How far from the attended place an object may stand, as a share of the table, for the same reason."""
@@ -129,7 +128,7 @@ def standout(flat: Float[Tensor, "batch channel cell"]) -> Float[Tensor, "batch 
     to the heads, and the first identity that pays anywhere is chosen everywhere.
     """
     contrast = flat - flat.mean(-1, keepdim=True)
-    return contrast / (contrast.square().mean(-1, keepdim=True).sqrt() + 0.05)
+    return contrast / (contrast.square().mean(-1, keepdim=True) + 0.05**2).sqrt()
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

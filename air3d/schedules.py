@@ -28,8 +28,8 @@ class ScheduleConfig:
     identity_until: float = 0.4
     yaw_heat: float = 30.0
     yaw_until: float = 0.5
-    warm_until: float = 0.2
-    blend_until: float = 0.5
+    warm_until: float = 0.02
+    blend_until: float = 0.15
     rate_end: float = 0.1
 
     def __post_init__(self) -> None:

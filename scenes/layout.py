@@ -38,13 +38,23 @@ class Layout:
 
     @property
     def low(self) -> np.ndarray:
-        """Lower corner of the box of base points, [3]: with `high`, the support of the prior over positions."""
+        """Lower corner of the box that base points are drawn from, [3]; see `support` for where they can end up."""
         return np.array([-self.table[0] / 2, -self.table[1] / 2, 0.0])
 
     @property
     def high(self) -> np.ndarray:
-        """Upper corner of the box of base points, [3]."""
+        """Upper corner of the box that base points are drawn from, [3]."""
         return np.array([self.table[0] / 2, self.table[1] / 2, self.elevation])
+
+
+def support(layout: Layout, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (low, high), each [3], of the box where base points can be: the prior's support over positions.
+
+    No part of an object leaves the table, so every base point keeps off its edge what the slimmest object needs.
+    """
+    slimmest = min(mesh.inner_radius for mesh in catalogue.meshes)
+    inset = np.array([slimmest, slimmest, 0.0])
+    return layout.low + inset, layout.high - inset
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,11 @@ class Mesh:
         return np.asarray(self.footprint.exterior.coords)[:-1]
 
     @cached_property
+    def inner_radius(self) -> float:
+        """Radius of the circle about the base point that the footprint covers at any yaw."""
+        return float(self.footprint.exterior.distance(shapely.Point(0, 0)))
+
+    @cached_property
     def radius(self) -> float:
         """Radius of the circle about the base point that holds the footprint at any yaw."""
         return float(np.linalg.norm(self.outline, axis=1).max())
