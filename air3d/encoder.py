@@ -16,7 +16,7 @@ STRIDE = 4
 class Encoder(nn.Module):
     """Picture, canvas and what is still unexplained between them, to a map of features at a quarter of the side.
 
-    The last six channels are plain colours, of the picture and of what the canvas lacks.
+    The last seven channels are plain: colours of the picture, what the canvas lacks of them, and how much that is.
 
     The first convolution is linear, so its share that sees only the picture is computed once per picture
     (`look`) and reused by every sample and every step.
@@ -29,7 +29,7 @@ class Encoder(nn.Module):
         self.down = convolution(stem, channels, 4, stride=2)
         self.body = nn.ModuleList(convolution(channels, channels, 3) for _ in range(2))
         self.activation = nn.SiLU()
-        self.channels = channels + 6
+        self.channels = channels + 7
 
     def look(
         self, picture: Float[Tensor, "batch 3 height width"]
@@ -47,8 +47,8 @@ class Encoder(nn.Module):
         features = self.activation(self.down(features))
         for layer in self.body:
             features = features + self.activation(layer(features))
-        colours = F.avg_pool2d(torch.cat([picture, picture - canvas], 1), STRIDE)
-        return torch.cat([features, colours], 1)
+        plain = torch.cat([picture, picture - canvas, residual.mean(1, keepdim=True)], 1)
+        return torch.cat([features, F.avg_pool2d(plain, STRIDE)], 1)
 
 
 def convolution(inputs: int, outputs: int, kernel: int, **options: int) -> nn.Conv2d:

@@ -88,6 +88,7 @@ class Posterior(nn.Module):
         self.yaw = mlp(attended + hidden + identities, hidden, config.yaw_bins)
         self.box = mlp(attended + hidden + identities, hidden, 8)
         with torch.no_grad():
+            self.score[-1] = 0.2  # the last channel is what is unexplained: begin by looking there
             self.box[-1].weight.mul_(0.1)
             self.box[-1].bias[4:] = math.log(config.initial_std)
 

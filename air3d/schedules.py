@@ -20,14 +20,14 @@ class ScheduleConfig:
 
     sigma_start: float = 3.0
     sigma_end: float = 0.3
-    sigma_until: float = 0.6
-    pyramid_until: float = 0.6
-    count_heat: float = 3000.0
-    count_until: float = 0.4
+    sigma_until: float = 0.5
+    pyramid_until: float = 0.4
+    count_heat: float = 1000.0
+    count_until: float = 0.25
     identity_heat: float = 500.0
-    identity_until: float = 0.4
+    identity_until: float = 0.3
     yaw_heat: float = 30.0
-    yaw_until: float = 0.5
+    yaw_until: float = 0.35
     warm_until: float = 0.02
     blend_until: float = 0.15
     rate_end: float = 0.1
