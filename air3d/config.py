@@ -23,10 +23,10 @@ T = TypeVar("T")
 class TrainerConfig:
     """How long and how fast. Whichever of `steps` and `minutes` ends first ends the training."""
 
-    steps: int = 8000
+    steps: int = 3000
     minutes: float | None = None
     batch: int = 32
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     clip: float = 10.0
     validate_every: int = 250
     validation_scenes: int = 256

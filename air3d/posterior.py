@@ -35,8 +35,8 @@ class PosteriorConfig:
     """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur."""
 
     name: str = "air"
-    stem: int = 24
-    channels: int = 48
+    stem: int = 16
+    channels: int = 32
     hidden: int = 128
     yaw_bins: int = 12
     initial_std: float = 0.5
@@ -99,15 +99,15 @@ class Posterior(nn.Module):
         self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"]
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which."""
-        flat = rearrange(features, "batch channel row column -> batch channel (row column)")
-        contrast = standout(flat)
-        attention = (SHARPNESS * torch.einsum("bck,c->bk", contrast, self.score)).softmax(-1)
-        coordinates = (2 * self.places.T - 1).expand(len(flat), -1, -1)
-        values = torch.cat([contrast, coordinates], 1)
-        attended = self.normal(torch.einsum("bck,bk->bc", values, attention))
+        cells = rearrange(features, "batch channel row column -> batch (row column) channel")
+        contrast = standout(cells)
+        attention = (SHARPNESS * contrast @ self.score).softmax(-1)
+        coordinates = (2 * self.places - 1).expand(len(cells), -1, -1)
+        values = torch.cat([contrast, coordinates], -1)
+        attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
         state = self.recurrence(attended, state)
         seen = torch.cat([attended, state], -1)
-        everywhere = torch.cat([flat.mean(-1), flat.amax(-1)], -1)
+        everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
         return Proposal(presence_logit, identity, seen, attention @ self.places, state)
@@ -122,14 +122,14 @@ class Posterior(nn.Module):
         return Pose(box, Choice(logits=self.yaw(seen)))
 
 
-def standout(flat: Float[Tensor, "batch channel cell"]) -> Float[Tensor, "batch channel cell"]:
+def standout(cells: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch cell channel"]:
     """Features less their mean over the picture, at the same scale for every channel.
 
     Most cells show the bare table. Left in, what they have in common drowns the object: every picture looks the same
     to the heads, and the first identity that pays anywhere is chosen everywhere.
     """
-    contrast = flat - flat.mean(-1, keepdim=True)
-    return contrast / (contrast.square().mean(-1, keepdim=True) + 0.05**2).sqrt()
+    contrast = cells - cells.mean(1, keepdim=True)
+    return contrast / (contrast.square().mean(1, keepdim=True) + 0.05**2).sqrt()
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

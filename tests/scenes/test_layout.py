@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from scenes.errors import UserError
+from scenes.layout import support
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
 
