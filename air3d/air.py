@@ -18,6 +18,7 @@ from einops import rearrange, repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from air3d.distributions import Choice
 from air3d.elbo import Trace
 from air3d.likelihood import log_likelihood
 from air3d.posterior import Pose, Posterior, PosteriorConfig, Proposal
@@ -33,7 +34,7 @@ class Schedule:
     """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO.
 
     The heats are added to the weight 1 of the KL of a choice. The best posterior then is
-    p(x | choice)^(1 / (1 + heat)), renormalised: it stays soft as long as the heat is as large as the differences in log likelihood.
+    p(x | choice)^(1 / (1 + heat)), renormalised: soft while the heat is as large as differences in log likelihood.
     """
 
     sigma: float = 0.3
@@ -51,7 +52,10 @@ class Drawn:
     identity: Int[Tensor, " batch"]
     position: Float[Tensor, "batch 3"]
     rotation: Float[Tensor, " batch"]
-    log_choice: Float[Tensor, " batch"]
+    yaw_bin: Choice
+    offset: Float[Tensor, " batch"]
+    log_identity: Float[Tensor, " batch"]
+    log_yaw: Float[Tensor, " batch"]
     kl: Float[Tensor, " batch"]
     heat: Float[Tensor, " batch"]
 
@@ -77,17 +81,18 @@ class Air(nn.Module):
         looked = repeat(looked, "picture ... -> (picture sample) ...", sample=samples)
         canvas, state = self.renderer.blank(len(each)), self.posterior.start(len(each))
         image = self.renderer.develop(canvas)
-        likelihoods, drawn, presence = [log_likelihood(image, each, at.sigma, at.pyramid)], [], []
+        likelihoods, drawn, presence, turned = [log_likelihood(image, each, at.sigma, at.pyramid)], [], [], []
         for _ in range(steps):
             features = self.look(looked, each, image)
             proposal = self.posterior.propose(features, state)
             draw = self.draw(proposal, at)
+            turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))
             canvas = self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
             presence.append(proposal.presence_logit)
             drawn.append(draw)
-        return gather(likelihoods, presence, drawn, samples)
+        return gather(likelihoods, presence, drawn, turned, samples)
 
     def look(self, looked: Tensor, pictures: Tensor, image: Tensor) -> Float[Tensor, "batch channel row column"]:
         """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
@@ -100,11 +105,30 @@ class Air(nn.Module):
         yaw_bin, sample = pose.yaw_bin.sample(), pose.box.sample()
         free = torch.cat([self.prior.free, self.prior.free.new_ones(1)])
         position, rotation = self.place(sample, yaw_bin)
-        log_choice = proposal.identity.log_prob(identity) + pose.yaw_bin.log_prob(yaw_bin)
         kl_identity, kl_yaw = proposal.identity.kl(), pose.yaw_bin.kl()
         kl = kl_identity + kl_yaw + pose.box.kl(sample, free)
         heat = at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
-        return Drawn(identity, position, rotation, log_choice, kl, heat)
+        log_identity, log_yaw = proposal.identity.log_prob(identity), pose.yaw_bin.log_prob(yaw_bin)
+        return Drawn(
+            identity, position, rotation, pose.yaw_bin, sample[:, 3].sigmoid(), log_identity, log_yaw, kl, heat
+        )
+
+    def turn(
+        self, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
+    ) -> Float[Tensor, " picture"]:
+        """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin."""
+        first, bins = slice(None, None, samples), torch.arange(self.yaw_bins, device=canvas.device)
+
+        def each_bin(values: Tensor) -> Tensor:
+            return values[:, None].expand(-1, self.yaw_bins, *values.shape[1:]).flatten(0, 1)
+
+        with torch.no_grad():
+            rotation = self.angle(bins, draw.offset[first, None]).flatten()
+            identity, position = each_bin(draw.identity[first]), each_bin(draw.position[first])
+            image = self.renderer.develop(self.renderer.paint(each_bin(canvas), identity, position, rotation))
+            likelihood = log_likelihood(image, each_bin(pictures), at.sigma, at.pyramid).unflatten(0, (-1, len(bins)))
+            likelihood = likelihood - likelihood.mean(1, keepdim=True)
+        return (draw.yaw_bin.probs[first] * likelihood).sum(1)
 
     def mode(
         self, proposal: Proposal
@@ -120,11 +144,16 @@ class Air(nn.Module):
         """Unsquashed (x, y, z, offset) and a yaw bin, to metres on the table and radians in (-pi, pi]."""
         unit = sample.sigmoid()
         position = self.prior.to_metres(unit[:, :3])
-        rotation = (yaw_bin + unit[:, 3]) * (2 * math.pi / self.yaw_bins) - math.pi
-        return position, rotation
+        return position, self.angle(yaw_bin, unit[:, 3])
+
+    def angle(self, yaw_bin: Tensor, offset: Tensor) -> Tensor:
+        """The yaw in radians of a place in [0, 1] within a bin; the bins tile (-pi, pi]."""
+        return (yaw_bin + offset) * (2 * math.pi / self.yaw_bins) - math.pi
 
 
-def gather(likelihoods: list[Tensor], presence: list[Tensor], drawn: list[Drawn], samples: int) -> Trace:
+def gather(
+    likelihoods: list[Tensor], presence: list[Tensor], drawn: list[Drawn], turned: list[Tensor], samples: int
+) -> Trace:
     """Per-step lists of [picture*sample] to the [picture, sample, step] tensors of a Trace."""
 
     def stack(values: list[Tensor]) -> Tensor:
@@ -133,7 +162,9 @@ def gather(likelihoods: list[Tensor], presence: list[Tensor], drawn: list[Drawn]
     return Trace(
         log_likelihood=stack(likelihoods),
         presence_logit=stack(presence),
-        log_choice=stack([draw.log_choice for draw in drawn]),
+        log_identity=stack([draw.log_identity for draw in drawn]),
+        log_yaw=stack([draw.log_yaw for draw in drawn]),
+        turned=torch.stack(turned, -1),
         kl=stack([draw.kl for draw in drawn]),
         heat=stack([draw.heat for draw in drawn]),
     )

@@ -23,7 +23,7 @@ T = TypeVar("T")
 class TrainerConfig:
     """How long and how fast. Whichever of `steps` and `minutes` ends first ends the training."""
 
-    steps: int = 3000
+    steps: int = 1500
     minutes: float | None = None
     batch: int = 32
     learning_rate: float = 1e-3

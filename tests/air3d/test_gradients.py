@@ -1,7 +1,8 @@
 """The gradient estimator against the exact gradient of a model small enough to enumerate.
 
-Two steps, two identities, a pose of one number per step. Everything the posterior decides depends on what it drew
-before, as in the real model; the likelihood is quadratic in the poses, so that their expectation is closed form.
+Two steps, two identities, two yaw bins, a pose of one number per step. Everything the posterior decides depends on
+what it drew before, as in the real model; the likelihood is quadratic in the poses, so that their expectation is
+closed form.
 """
 
 from __future__ import annotations
@@ -12,47 +13,53 @@ import pytest
 import torch
 from torch import Tensor
 
-from air3d.elbo import Trace, expected_bound, log_count_posterior
+from air3d.elbo import Trace, expected_bound, log_count_posterior, up_to
 from air3d.gradients import ESTIMATORS
-from air3d.gradients.enumerate_counts import advantage
+from air3d.gradients.enumerate_counts import advantages
 
 STD = 0.3
 LOG_PRIOR = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64).log()
 
 
 def parameters() -> dict[str, Tensor]:
+    """Logits and means; indices are what was drawn before, in the order identity, bin, identity, bin."""
     generator = torch.Generator().manual_seed(3)
-    sizes = {"first": (2,), "second": (2, 2), "rho1": (), "rho2": (2,), "mean1": (2,), "mean2": (2, 2)}
+    sizes = {
+        "identity1": (2,), "yaw1": (2, 2), "identity2": (2, 2, 2), "yaw2": (2, 2, 2, 2),
+        "rho1": (), "rho2": (2, 2), "mean1": (2,), "mean2": (2, 2, 2),
+    }  # fmt: skip
     return {
         name: torch.randn(size, generator=generator, dtype=torch.float64).requires_grad_()
         for name, size in sizes.items()
     }
 
 
-def log_likelihood(first: Tensor, second: Tensor, pose1: Tensor, pose2: Tensor, variance: float) -> Tensor:
+def log_likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor, pose1: Tensor, pose2: Tensor, variance: float) -> Tensor:
     """Of 0, 1 and 2 objects. `variance` is added where a pose stands for its mean: E (u - a)^2 = (m - a)^2 + s^2."""
-    wanted1, wanted2 = 2.0 * first - 0.5, first - 1.5 * second
-    one = -3.0 * ((pose1 - wanted1) ** 2 + variance) + 1.5 * first
-    two = one - 2.0 * ((pose2 - wanted2) ** 2 + variance) + 2.0 * (first == second)
+    one = -3.0 * ((pose1 - 2.0 * i + 0.5) ** 2 + variance) + 1.5 * i + 2.0 * (i != a)
+    two = one - 2.0 * ((pose2 - i + 1.5 * j) ** 2 + variance) + 2.0 * (i == j) - 1.0 * (a == b) + 0.5 * i * b
     return torch.stack([torch.full_like(one, -2.0), one, two], -1)
 
 
 def exact_bound(theta: dict[str, Tensor]) -> Tensor:
     total = torch.zeros((), dtype=torch.float64)
-    for i, j in itertools.product((0, 1), (0, 1)):
-        share = theta["first"].softmax(0)[i] * theta["second"][i].softmax(0)[j]
-        first, second = torch.tensor(float(i)), torch.tensor(float(j))
-        likelihood = log_likelihood(first, second, theta["mean1"][i], theta["mean2"][i, j], STD**2)
-        logits = torch.stack([theta["rho1"], theta["rho2"][i]])
-        total = total + share * expected_bound(log_count_posterior(logits), likelihood + LOG_PRIOR - kls(theta, first))
+    for i, a, j, b in itertools.product((0, 1), repeat=4):
+        share = theta["identity1"].softmax(0)[i] * theta["yaw1"][i].softmax(0)[a]
+        share = share * theta["identity2"][i, a].softmax(0)[j] * theta["yaw2"][i, a, j].softmax(0)[b]
+        drawn = [torch.tensor(x) for x in (i, a, j, b)]
+        likelihood = log_likelihood(*drawn, theta["mean1"][i], theta["mean2"][i, a, j], STD**2)
+        logits = torch.stack([theta["rho1"], theta["rho2"][i, a]])
+        total = total + share * expected_bound(
+            log_count_posterior(logits), likelihood + LOG_PRIOR - up_to(kls(theta, *drawn[:3]))
+        )
     return total
 
 
-def kls(theta: dict[str, Tensor], first: Tensor) -> Tensor:
-    """sum_{t<=n} KL_t of the identities, exact, for n = 0, 1, 2."""
-    one = categorical_kl(theta["first"]).expand(first.shape)
-    two = categorical_kl(theta["second"])[first.long()]
-    return torch.stack([torch.zeros_like(one), one, one + two], -1)
+def kls(theta: dict[str, Tensor], i: Tensor, a: Tensor, j: Tensor) -> Tensor:
+    """KL_1 and KL_2 of the choices, exact."""
+    one = categorical_kl(theta["identity1"]) + categorical_kl(theta["yaw1"])[i]
+    two = categorical_kl(theta["identity2"])[i, a] + categorical_kl(theta["yaw2"])[i, a, j]
+    return torch.stack([one, two], -1)
 
 
 def categorical_kl(logits: Tensor) -> Tensor:
@@ -62,17 +69,32 @@ def categorical_kl(logits: Tensor) -> Tensor:
 def draw(theta: dict[str, Tensor], pictures: int, samples: int) -> Trace:
     """What the unrolled posterior would leave behind, with the same choices and reparameterised poses."""
     shape = (pictures, samples)
-    first = torch.distributions.Categorical(logits=theta["first"].detach()).sample(shape)
-    second = torch.distributions.Categorical(logits=theta["second"].detach()[first]).sample()
-    pose1 = theta["mean1"][first] + STD * torch.randn(shape, dtype=torch.float64)
-    pose2 = theta["mean2"][first, second] + STD * torch.randn(shape, dtype=torch.float64)
-    log_first = theta["first"].log_softmax(-1)[first]
-    log_second = theta["second"].log_softmax(-1)[first, second]
-    kl = kls(theta, first.double()).diff(dim=-1)
+
+    def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
+        choice = torch.distributions.Categorical(logits=logits.detach()).sample()
+        return choice, logits.log_softmax(-1).gather(-1, choice[..., None]).squeeze(-1)
+
+    i, log_i = choose(theta["identity1"].expand(*shape, 2))
+    a, log_a = choose(theta["yaw1"][i])
+    j, log_j = choose(theta["identity2"][i, a])
+    b, log_b = choose(theta["yaw2"][i, a, j])
+    pose1 = theta["mean1"][i] + STD * torch.randn(shape, dtype=torch.float64)
+    pose2 = theta["mean2"][i, a, j] + STD * torch.randn(shape, dtype=torch.float64)
+
+    def likelihood(a: Tensor, b: Tensor) -> Tensor:
+        return log_likelihood(i, a, j, b, pose1, pose2, 0.0)
+
+    bins = torch.zeros_like(i), torch.ones_like(i)
+    turn1 = torch.stack([likelihood(bin, b)[..., 1] for bin in bins], -1).detach()
+    turn2 = torch.stack([likelihood(a, bin)[..., 2] for bin in bins], -1).detach()
+    turned = [(theta["yaw1"][i].softmax(-1) * turn1).sum(-1), (theta["yaw2"][i, a, j].softmax(-1) * turn2).sum(-1)]
+    kl = kls(theta, i, a, j)
     return Trace(
-        log_likelihood=log_likelihood(first.double(), second.double(), pose1, pose2, 0.0),
-        presence_logit=torch.stack([theta["rho1"].expand(shape), theta["rho2"][first]], -1),
-        log_choice=torch.stack([log_first, log_second], -1),
+        log_likelihood=likelihood(a, b),
+        presence_logit=torch.stack([theta["rho1"].expand(shape), theta["rho2"][i, a]], -1),
+        log_identity=torch.stack([log_i, log_j], -1),
+        log_yaw=torch.stack([log_a, log_b], -1),
+        turned=torch.stack(turned, -1)[:, 0],
         kl=kl,
         heat=torch.zeros_like(kl),
     )
@@ -106,9 +128,9 @@ def test_what_was_fixed_before_a_choice_cannot_reward_it() -> None:
     torch.manual_seed(0)
     bounds, weights = torch.randn(5, 4, 4), torch.rand(5, 1, 4).expand(5, 4, 4)
     log_q = weights.log()
-    plain = advantage(bounds, log_q, weights)
-    whole_picture = advantage(bounds + 100 * torch.randn(5, 1, 1), log_q, weights)
-    torch.testing.assert_close(plain, whole_picture, rtol=1e-3, atol=1e-3)
-    after_first = advantage(bounds + 100 * torch.randn(5, 4, 1) * (torch.arange(4) >= 1), log_q, weights)
-    torch.testing.assert_close(plain[..., 1:], after_first[..., 1:], rtol=1e-3, atol=1e-3)
-    assert not torch.allclose(plain[..., 0], after_first[..., 0], atol=1.0)
+    identity, yaw, _ = advantages(bounds, log_q, weights)
+    for changed in (100 * torch.randn(5, 1, 1), 100 * torch.randn(5, 4, 1) * (torch.arange(4) >= 1)):
+        later_identity, later_yaw, _ = advantages(bounds + changed, log_q, weights)
+        torch.testing.assert_close(identity[..., 1:], later_identity[..., 1:], rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(yaw, later_yaw, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(identity[..., 0], later_identity[..., 0], atol=1.0)
