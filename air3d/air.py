@@ -72,21 +72,21 @@ class Air(nn.Module):
         self.yaw_bins = config.yaw_bins
 
     def trace(
-        self, pictures: Float[Tensor, "picture height width 3"], samples: int, at: Schedule, steps: int | None = None
+        self, pictures: Float[Tensor, "picture height width 3"], samples: int, at: Schedule, sum_yaw: bool = False
     ) -> Trace:
-        """Unroll the posterior `steps` times (as many as the prior has objects) with `samples` draws a picture."""
-        steps = self.prior.max_objects if steps is None else steps
+        """Unroll the posterior as often as the prior has objects, with `samples` draws a picture."""
         each = repeat(pictures, "picture ... -> (picture sample) ...", sample=samples)
         looked = self.posterior.encoder.look(channels_first(pictures))
         looked = repeat(looked, "picture ... -> (picture sample) ...", sample=samples)
         canvas, state = self.renderer.blank(len(each)), self.posterior.start(len(each))
         image = self.renderer.develop(canvas)
         likelihoods, drawn, presence, turned = [log_likelihood(image, each, at.sigma, at.pyramid)], [], [], []
-        for _ in range(steps):
+        for _ in range(self.prior.max_objects):
             features = self.look(looked, each, image)
             proposal = self.posterior.propose(features, state)
             draw = self.draw(proposal, at)
-            turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))
+            if sum_yaw:
+                turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))
             canvas = self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
@@ -164,7 +164,7 @@ def gather(
         presence_logit=stack(presence),
         log_identity=stack([draw.log_identity for draw in drawn]),
         log_yaw=stack([draw.log_yaw for draw in drawn]),
-        turned=torch.stack(turned, -1),
+        turned=torch.stack(turned, -1) if turned else None,
         kl=stack([draw.kl for draw in drawn]),
         heat=stack([draw.heat for draw in drawn]),
     )

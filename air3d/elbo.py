@@ -22,17 +22,17 @@ class Trace:
 
     `log_likelihood[..., n]` belongs to the picture with the first n objects; `log_identity` and `log_yaw` are log q of
     the choices that were sampled at each step; `kl` is everything of KL_t but the presence; `heat` is the extra weight
-    on the KL of the choices while training is young, which the count does not see. `turned` is, for the first sample
-    of each picture, the expectation of log p(x | z_1..t) over the yaw bins of object t, everything else as drawn.
+    on the KL of the choices while training is young, which the count does not see. `turned`, where it is asked for,
+    is for the first sample of each picture the expectation of log p(x | z_1..t) over the yaw bins of object t.
     """
 
     log_likelihood: Float[Tensor, "picture sample count"]
     presence_logit: Float[Tensor, "picture sample step"]
     log_identity: Float[Tensor, "picture sample step"]
     log_yaw: Float[Tensor, "picture sample step"]
-    turned: Float[Tensor, "picture step"]
     kl: Float[Tensor, "picture sample step"]
     heat: Float[Tensor, "picture sample step"]
+    turned: Float[Tensor, "picture step"] | None = None
 
 
 def log_count_posterior(

@@ -68,7 +68,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * self.settings.schedule.rate(self.progress())
         prior = self.run.model.prior
-        trace = self.run.model.trace(self.pictures(), self.run.config.gradient.samples, at)
+        gradient = self.run.config.gradient
+        trace = self.run.model.trace(self.pictures(), gradient.samples, at, gradient.sum_yaw)
         # times sigma squared: the size of the gradient, and so what clipping means, stays the same as sigma falls
         loss = (
             -(at.sigma**2) * self.surrogate(trace, prior.log_count, prior.min_objects, at.blend, at.count_heat).mean()

@@ -24,10 +24,11 @@ ESTIMATORS: dict[str, Estimator] = {"enumerate_counts": enumerate_counts.surroga
 
 @dataclass
 class GradientConfig:
-    """Which estimator, and how many draws of the posterior a picture gets for it."""
+    """Which estimator, how many draws of the posterior a picture gets, and whether yaw bins are summed out."""
 
     name: str = "enumerate_counts"
     samples: int = 4
+    sum_yaw: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in ESTIMATORS:
