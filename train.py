@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -11,7 +12,7 @@ from omegaconf import DictConfig
 from air3d import cli
 from air3d.checkpoint import build, load_checkpoint, load_config, save_config
 from air3d.config import Config, resumed, typed
-from air3d.tracking import Tracker
+from air3d.tracking import Mode, Tracker
 from air3d.training import Trainer
 from scenes.errors import UserError
 
@@ -21,7 +22,7 @@ def main(settings: DictConfig) -> None:
     if config.resume:
         config = resumed(load_config(config.resume), HydraConfig.get().overrides.task, config.resume)
     run_dir = Path(config.run_dir)
-    if not config.resume and run_dir.exists() and any(run_dir.iterdir()):
+    if not config.resume and run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
         raise UserError(f"run_dir={run_dir} exists: choose another folder, or go on with resume={run_dir}")
     train(config, run_dir)
 
@@ -29,9 +30,9 @@ def main(settings: DictConfig) -> None:
 def train(config: Config, run_dir: Path) -> None:
     torch.manual_seed(config.seed)
     run = build(config)
-    save_config(config, run_dir)
     state = load_checkpoint(run_dir / "last.pt") if config.resume else None
-    with tracker_of(config, run_dir, state and state["step"]) as tracker:
+    save_config(config, run_dir)
+    with tracker_of(config, run_dir, state["step"] if state else None) as tracker:
         trainer = Trainer(run, run_dir, tracker)
         if state:
             trainer.restore(state)
@@ -45,7 +46,12 @@ def train(config: Config, run_dir: Path) -> None:
 def tracker_of(config: Config, run_dir: Path, resume_step: int | None) -> Tracker:
     logger = config.logger
     return Tracker(
-        run_dir, config.plain(), logger.mode, project=logger.project, group=logger.group, resume_step=resume_step
+        run_dir,
+        config.plain(),
+        cast(Mode, logger.mode),
+        project=logger.project,
+        group=logger.group,
+        resume_step=resume_step,
     )
 
 

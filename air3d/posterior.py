@@ -89,8 +89,10 @@ class Posterior(nn.Module):
         self.box = mlp(attended + hidden + identities, hidden, 8)
         with torch.no_grad():
             self.score[-1] = 0.2  # the last channel is what is unexplained: begin by looking there
-            self.box[-1].weight.mul_(0.1)
-            self.box[-1].bias[4:] = math.log(config.initial_std)
+            last = self.box[-1]
+            assert isinstance(last, nn.Linear)
+            last.weight.mul_(0.1)
+            last.bias[4:] = math.log(config.initial_std)
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.places.new_zeros(batch, self.config.hidden)
