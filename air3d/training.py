@@ -103,7 +103,8 @@ class Trainer:
 
     def report(self, values: dict[str, float], bar: tqdm) -> None:
         bar.update()
-        bar.set_postfix_str(f"counts right {self.validation.count_accuracy:.1%}", refresh=False)
+        if self.validation.count_accuracy is not None:
+            bar.set_postfix_str(f"counts right {self.validation.count_accuracy:.1%}", refresh=False)
         if self.step % 25 == 0:
             minutes = self.seconds / 60
             speed = self.settings.batch * self.step / self.seconds

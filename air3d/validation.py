@@ -28,7 +28,7 @@ class Validation:
             self.pictures = run.renderer.render(to_torch(self.truth))
         self.symmetry = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
         self.at = trainer.schedule.final()
-        self.count_accuracy = float("nan")
+        self.count_accuracy: float | None = None  # of the last call
 
     def __call__(self, step: int, seconds: float) -> float:
         found = join([infer(self.run.model, part, self.steps(), self.at) for part in self.pictures.split(CHUNK)])
