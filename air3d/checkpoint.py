@@ -72,9 +72,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is cut short or no checkpoint
-        raise UserError(
-            f"{path} is truncated or not a checkpoint; put a whole best.pt or last.pt in its place"
-        ) from error
+        raise UserError(f"{path} is truncated or no checkpoint; put a whole best.pt or last.pt in its place") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path} is not a checkpoint of this version ({FORMAT})")
     return state
