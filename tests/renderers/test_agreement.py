@@ -1,7 +1,8 @@
 """``streaming`` (float32) against ``reference`` (float64): same picture, same gradient, on scenes with occlusion.
 
 Tolerances, and why. Colour 1e-4: gamma = 1e-4 magnifies the float32 rounding of a depth (1e-7 of 10 m) a thousand
-times where two surfaces are equally near; measured at most 4e-5. Gradients 1e-3 of their norm; measured at most 3e-4 (poses).
+times where two surfaces are equally near; measured at most 4e-5. Gradients 1e-3 of their norm;
+measured for poses at most 3e-4.
 Left out are pixels where some fragment lies within 0.1 % of the blur cut-off: there rounding decides
 whether it counts, in PyTorch3D too, and the colour jumps. They are fewer than 1 % of these pictures (checked).
 """
