@@ -25,7 +25,7 @@ lint: $(STAMP)  ## ruff (rules and format) and pyright
 	@failed=0; \
 	$(BIN) -m ruff check . || failed=1; \
 	$(BIN) -m ruff format --check . || failed=1; \
-	$(BIN) -m pyright || failed=1; \
+	$(BIN) -m pyright --pythonpath $(BIN) || failed=1; \
 	exit $$failed
 
 format: $(STAMP)  ## put the code into the form that `make lint` asks for
