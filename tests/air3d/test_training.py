@@ -55,6 +55,7 @@ def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_a_polite_kill_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
     trainer = small_trainer(tmp_path, "trainer.steps=50")
     step = trainer.train_step
 
@@ -67,7 +68,7 @@ def test_a_polite_kill_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
     trainer.fit()
     assert trainer.stopped and trainer.step == 3
     assert load_checkpoint(tmp_path / "last.pt")["step"] == 3
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before, "the handler is put back"
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])
