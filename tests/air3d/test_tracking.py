@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import wandb
 from PIL import Image
+from wandb_file import history
 
 from air3d.tracking import Tracker, read_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).parent))
-from wandb_file import history  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

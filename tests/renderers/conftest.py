@@ -1,13 +1,9 @@
-"""Lets the tests of this folder import ``render_tools``, and keeps torch's small operations on one thread."""
+"""Keeps torch's small operations on one thread."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
