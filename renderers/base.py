@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from renderers import canvas as canvases
@@ -29,6 +29,10 @@ class RendererConfig:
     ambient: float = 0.55
     diffuse: float = 0.45
     light: tuple[float, float, float] = (0.5, -0.4, 0.8)  # towards the light, world axes, any length
+    faces_per_pixel: int = 100  # pytorch3d only: the nearest triangles a pixel keeps, the others are lost
+    black_box: str = "streaming"  # finite_difference only: what paints
+    position_step: float = 2e-3  # finite_difference only: metres to either side
+    rotation_step: float = 2e-2  # finite_difference only: radians to either side
 
     def __post_init__(self) -> None:
         if not (self.sigma > 0 and self.gamma > 0):
@@ -39,6 +43,9 @@ class RendererConfig:
             raise UserError("renderer.ambient and renderer.diffuse must be 0 or more and add up to 1 at most")
         if len(self.light) != 3 or not math.hypot(*self.light) > 0:
             raise UserError(f"renderer.light={list(self.light)} must be a direction of three numbers, not all 0")
+        for name in ("faces_per_pixel", "position_step", "rotation_step"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"renderer.{name}={getattr(self, name)} must be above 0")
 
     @property
     def blur(self) -> float:
@@ -96,31 +103,38 @@ class Renderer(nn.Module):
         Differentiable with respect to canvas, position (metres) and rotation (radians). Raises UserError when an
         object reaches the camera's near plane or its pose is not finite.
         """
+        painted = torch.ones_like(identity, dtype=torch.bool) if presence is None else presence.detach() > 0.5
+        return self.add(canvas, *(x[:, None] for x in (identity, position, rotation, painted)))
+
+    def add(self, canvas: Tensor, identity: Tensor, position: Tensor, rotation: Tensor, painted: Tensor) -> Tensor:
+        """``paint`` for any number of objects on each picture at once: the arguments are those of ``Objects``."""
         vertices, colours = self.pose(identity, position, rotation)
         self._check(vertices, position, rotation)
-        painted = torch.ones_like(identity, dtype=torch.bool) if presence is None else presence.detach() > 0.5
         return self.splat(canvas, vertices, colours, identity, painted)
 
     def pose(
-        self, identity: Int[Tensor, "batch"], position: Float[Tensor, "batch 3"], rotation: Float[Tensor, "batch"]
-    ) -> tuple[Float[Tensor, "batch vertex 3"], Float[Tensor, "batch vertex 3"]]:
+        self,
+        identity: Int[Tensor, "batch object"],
+        position: Float[Tensor, "batch object 3"],
+        rotation: Float[Tensor, "batch object"],
+    ) -> tuple[Float[Tensor, "batch object vertex 3"], Float[Tensor, "batch object vertex 3"]]:
         """Corners ``(x_ndc, y_ndc, z_view)`` and their shaded colours."""
-        view = to_view(self.vertices[identity], position, rotation, self.camera_rotation, self.camera_translation)
+        shape, mesh, yaw = identity.shape, identity.flatten(), rotation.flatten()
+        view = to_view(self.vertices[mesh], position.flatten(0, 1), yaw, self.camera_rotation, self.camera_translation)
         colours = shade(
-            self.albedo[identity], self.normals[identity], rotation,
-            self.light, self.settings.ambient, self.settings.diffuse,
-        )  # fmt: skip
-        return to_ndc(view, self.scale), colours
+            self.albedo[mesh], self.normals[mesh], yaw, self.light, self.settings.ambient, self.settings.diffuse
+        )
+        return to_ndc(view, self.scale).unflatten(0, shape), colours.unflatten(0, shape)
 
     def splat(
         self,
         canvas: Float[Tensor, "batch height width 6"],
-        vertices: Float[Tensor, "batch vertex 3"],
-        colours: Float[Tensor, "batch vertex 3"],
-        identity: Int[Tensor, "batch"],
-        painted: Tensor,
+        vertices: Float[Tensor, "batch object vertex 3"],
+        colours: Float[Tensor, "batch object vertex 3"],
+        identity: Int[Tensor, "batch object"],
+        painted: Bool[Tensor, "batch object"],
     ) -> Float[Tensor, "batch height width 6"]:
-        """Merge the triangles of mesh ``identity`` into the canvas, where ``painted`` [batch] is true."""
+        """Merge the triangles of each mesh ``identity`` into the canvas, where ``painted`` is true."""
         raise NotImplementedError
 
     def develop(self, canvas: Float[Tensor, "batch height width 6"]) -> Float[Tensor, "batch height width 3"]:
@@ -128,14 +142,9 @@ class Renderer(nn.Module):
         return canvases.develop(canvas, self.background, self.settings.gamma)
 
     def render(self, objects: Objects) -> Float[Tensor, "batch height width 3"]:
-        """The picture of whole scenes (tensors; see ``renderers.convert.to_torch``)."""
-        canvas = self.blank(objects.identity.shape[0])
-        for slot in range(objects.identity.shape[1]):
-            canvas = self.paint(
-                canvas, objects.identity[:, slot], objects.position[:, slot], objects.rotation[:, slot],
-                objects.presence[:, slot],
-            )  # fmt: skip
-        return self.develop(canvas)
+        """The picture of whole scenes (tensors; see ``renderers.convert.to_torch``), all objects in one pass."""
+        canvas, painted = self.blank(len(objects)), objects.presence.detach() > 0.5
+        return self.develop(self.add(canvas, objects.identity, objects.position, objects.rotation, painted))
 
     def _check(self, vertices: Tensor, position: Tensor, rotation: Tensor) -> None:
         """Near clipping is not implemented: on a table nothing comes that close, so it is refused."""

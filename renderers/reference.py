@@ -40,16 +40,18 @@ class Reference(Renderer):
     def _triangles(
         self, vertices: Tensor, colours: Tensor, identity: Tensor, painted: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Corners [B,F,3,3], their colours [B,F,3,3], and which triangles are drawn at all [B,F]."""
+        """Corners [B,F,3,3], their colours [B,F,3,3], and which triangles are drawn at all [B,F]; F of all objects."""
         faces = self.faces[identity].long()
-        rows = torch.arange(len(faces), device=faces.device)[:, None, None]
-        corners, colours = vertices[rows, faces], colours[rows, faces]
+        batch, slot = (torch.arange(size, device=faces.device) for size in identity.shape)
+        chosen = batch[:, None, None, None], slot[:, None, None], faces
+        exists = torch.arange(faces.shape[2], device=faces.device) < self.face_count[identity][..., None]
+        exists = (exists & painted[..., None]).flatten(1)
+        corners, colours = vertices[chosen].flatten(1, 2), colours[chosen].flatten(1, 2)
         (x0, y0, z0), (x1, y1, z1), (x2, y2, z2) = (corner.unbind(-1) for corner in corners.unbind(-2))
         area = (x0 - x1) * (y2 - y1) - (y0 - y1) * (x2 - x1)
         drawn = area > TINY if self.settings.cull_backfaces else area.abs() > TINY
         drawn = drawn & (torch.minimum(torch.minimum(z0, z1), z2) > TINY)  # ``paint`` refuses these anyway
-        exists = torch.arange(faces.shape[1], device=faces.device) < self.face_count[identity][:, None]
-        drawn = drawn & exists & painted[:, None]
+        drawn = drawn & exists
         # A triangle that is not drawn must not make NaN gradients either: put a harmless one in its place.
         harmless = corners.new_tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
         return torch.where(drawn[..., None, None], corners, harmless), colours, drawn

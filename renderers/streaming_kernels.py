@@ -80,50 +80,53 @@ def seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull):
 def paint_forward(
     start, stop, out, vertices, colours, faces, face_count, identity, painted, sigma, gamma, blur, znear, zfar, cull
 ):  # fmt: skip
-    """Merge one mesh each into the canvases out [B,H,W,6], in place. Vertices (x_ndc, y_ndc, z_view) [B,V,3]."""
+    """Merge N meshes each into the canvases out [B,H,W,6], in place. Vertices (x_ndc, y_ndc, z_view) [B,N,V,3]."""
     height, width = out.shape[1], out.shape[2]
     step = TWO / np.float32(min(height, width))
     left, top = step * np.float32(width) / TWO, step * np.float32(height) / TWO
     reach, depth_range = math.sqrt(blur), np.float64(zfar) - np.float64(znear)
     for b in range(start, stop):
-        if not painted[b]:
-            continue
-        mesh = identity[b]
-        for f in range(face_count[mesh]):
-            i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
-            x0, y0, z0 = vertices[b, i, 0], vertices[b, i, 1], vertices[b, i, 2]
-            x1, y1, z1 = vertices[b, j, 0], vertices[b, j, 1], vertices[b, j, 2]
-            x2, y2, z2 = vertices[b, k, 0], vertices[b, k, 1], vertices[b, k, 2]
-            sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
-            if sign == ZERO:
+        for n in range(identity.shape[1]):
+            if not painted[b, n]:
                 continue
-            row0, row1 = span(min(y0, y1, y2), max(y0, y1, y2), reach, top, step, height)
-            col0, col1 = span(min(x0, x1, x2), max(x0, x1, x2), reach, left, step, width)
-            for row in range(row0, row1):
-                py = top - step * (np.float32(row) + HALF)
-                for col in range(col0, col1):
-                    px = left - step * (np.float32(col) + HALF)
-                    touches, d, _, _, u0, u1, u2 = hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur)
-                    if not touches:
-                        continue
-                    scale = ONE / (u0 + u1 + u2)
-                    w0, w1, w2 = u0 * scale, u1 * scale, u2 * scale
-                    # float64 here alone: gamma magnifies the rounding of zinv ten thousand times
-                    zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) / depth_range
-                    pixel = out[b, row, col]
-                    if zinv > pixel[0]:  # as in a streaming softmax: a nearer fragment rescales what is there
-                        nearer = np.float32(zinv)
-                        fade = math.exp((pixel[0] - nearer) / gamma)
-                        pixel[0] = nearer
-                        for layer in range(1, 5):
-                            pixel[layer] *= fade
-                    e = math.exp(-abs(d) / sigma)
-                    p = (ONE if d < ZERO else e) / (ONE + e)  # sigmoid(-d / sigma)
-                    q = p * math.exp(np.float32(zinv - pixel[0]) / gamma)
-                    pixel[1] += q
-                    for c in range(3):
-                        pixel[2 + c] += q * (w0 * colours[b, i, c] + w1 * colours[b, j, c] + w2 * colours[b, k, c])
-                    pixel[5] += min(d / sigma, ZERO) - math.log1p(e)  # log(1 - p)
+            mesh = identity[b, n]
+            for f in range(face_count[mesh]):
+                i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
+                x0, y0, z0 = vertices[b, n, i, 0], vertices[b, n, i, 1], vertices[b, n, i, 2]
+                x1, y1, z1 = vertices[b, n, j, 0], vertices[b, n, j, 1], vertices[b, n, j, 2]
+                x2, y2, z2 = vertices[b, n, k, 0], vertices[b, n, k, 1], vertices[b, n, k, 2]
+                sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
+                if sign == ZERO:
+                    continue
+                row0, row1 = span(min(y0, y1, y2), max(y0, y1, y2), reach, top, step, height)
+                col0, col1 = span(min(x0, x1, x2), max(x0, x1, x2), reach, left, step, width)
+                for row in range(row0, row1):
+                    py = top - step * (np.float32(row) + HALF)
+                    for col in range(col0, col1):
+                        px = left - step * (np.float32(col) + HALF)
+                        touches, d, _, _, u0, u1, u2 = hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur)
+                        if not touches:
+                            continue
+                        scale = ONE / (u0 + u1 + u2)
+                        w0, w1, w2 = u0 * scale, u1 * scale, u2 * scale
+                        # float64 here alone: gamma magnifies the rounding of zinv ten thousand times
+                        zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) / depth_range
+                        pixel = out[b, row, col]
+                        if zinv > pixel[0]:  # as in a streaming softmax: a nearer fragment rescales what is there
+                            nearer = np.float32(zinv)
+                            fade = math.exp((pixel[0] - nearer) / gamma)
+                            pixel[0] = nearer
+                            for layer in range(1, 5):
+                                pixel[layer] *= fade
+                        e = math.exp(-abs(d) / sigma)
+                        p = (ONE if d < ZERO else e) / (ONE + e)  # sigmoid(-d / sigma)
+                        q = p * math.exp(np.float32(zinv - pixel[0]) / gamma)
+                        pixel[1] += q
+                        for c in range(3):
+                            pixel[2 + c] += q * (
+                                w0 * colours[b, n, i, c] + w1 * colours[b, n, j, c] + w2 * colours[b, n, k, c]
+                            )
+                        pixel[5] += min(d / sigma, ZERO) - math.log1p(e)  # log(1 - p)
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
@@ -131,7 +134,7 @@ def paint_backward(
     start, stop, out, vertices, colours, faces, face_count, identity, painted, sigma, gamma, blur, znear, zfar, cull,
     g_out, g_vertices, g_colours,
 ):  # fmt: skip
-    """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result -> g_vertices, g_colours [B,V,3]."""
+    """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result -> g_vertices, g_colours [B,N,V,3]."""
     height, width = out.shape[1], out.shape[2]
     step = TWO / np.float32(min(height, width))
     left, top = step * np.float32(width) / TWO, step * np.float32(height) / TWO
@@ -140,88 +143,89 @@ def paint_backward(
     for b in range(start, stop):
         g_vertices[b] = ZERO
         g_colours[b] = ZERO
-        if not painted[b]:
-            continue
-        mesh = identity[b]
-        for f in range(face_count[mesh]):
-            i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
-            x0, y0, z0 = vertices[b, i, 0], vertices[b, i, 1], vertices[b, i, 2]
-            x1, y1, z1 = vertices[b, j, 0], vertices[b, j, 1], vertices[b, j, 2]
-            x2, y2, z2 = vertices[b, k, 0], vertices[b, k, 1], vertices[b, k, 2]
-            sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
-            if sign == ZERO:
+        for n in range(identity.shape[1]):
+            if not painted[b, n]:
                 continue
-            row0, row1 = span(min(y0, y1, y2), max(y0, y1, y2), reach, top, step, height)
-            col0, col1 = span(min(x0, x1, x2), max(x0, x1, x2), reach, left, step, width)
-            g[:] = ZERO
-            for row in range(row0, row1):
-                py = top - step * (np.float32(row) + HALF)
-                for col in range(col0, col1):
-                    px = left - step * (np.float32(col) + HALF)
-                    touches, d, edge, t, u0, u1, u2 = hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur)
-                    if not touches:
-                        continue
-                    g_pixel = g_out[b, row, col]
-                    scale = ONE / (u0 + u1 + u2)
-                    w0, w1, w2 = u0 * scale, u1 * scale, u2 * scale
-                    zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) / depth_range
-                    e = math.exp(-abs(d) / sigma)
-                    p = (ONE if d < ZERO else e) / (ONE + e)
-                    near = math.exp(np.float32(zinv - out[b, row, col, 0]) / gamma)
+            mesh = identity[b, n]
+            for f in range(face_count[mesh]):
+                i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
+                x0, y0, z0 = vertices[b, n, i, 0], vertices[b, n, i, 1], vertices[b, n, i, 2]
+                x1, y1, z1 = vertices[b, n, j, 0], vertices[b, n, j, 1], vertices[b, n, j, 2]
+                x2, y2, z2 = vertices[b, n, k, 0], vertices[b, n, k, 1], vertices[b, n, k, 2]
+                sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
+                if sign == ZERO:
+                    continue
+                row0, row1 = span(min(y0, y1, y2), max(y0, y1, y2), reach, top, step, height)
+                col0, col1 = span(min(x0, x1, x2), max(x0, x1, x2), reach, left, step, width)
+                g[:] = ZERO
+                for row in range(row0, row1):
+                    py = top - step * (np.float32(row) + HALF)
+                    for col in range(col0, col1):
+                        px = left - step * (np.float32(col) + HALF)
+                        touches, d, edge, t, u0, u1, u2 = hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur)
+                        if not touches:
+                            continue
+                        g_pixel = g_out[b, row, col]
+                        scale = ONE / (u0 + u1 + u2)
+                        w0, w1, w2 = u0 * scale, u1 * scale, u2 * scale
+                        zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) / depth_range
+                        e = math.exp(-abs(d) / sigma)
+                        p = (ONE if d < ZERO else e) / (ONE + e)
+                        near = math.exp(np.float32(zinv - out[b, row, col, 0]) / gamma)
 
-                    # S += q, C += q colour, with q = p near and colour = sum w_i colour_i
-                    g_q, g_w0, g_w1, g_w2 = g_pixel[1], ZERO, ZERO, ZERO
-                    for c in range(3):
-                        c0, c1, c2 = colours[b, i, c], colours[b, j, c], colours[b, k, c]
-                        g_q += g_pixel[2 + c] * (w0 * c0 + w1 * c1 + w2 * c2)
-                        g_colour = g_pixel[2 + c] * p * near
-                        g[3, c] += w0 * g_colour
-                        g[4, c] += w1 * g_colour
-                        g[5, c] += w2 * g_colour
-                        g_w0, g_w1, g_w2 = g_w0 + g_colour * c0, g_w1 + g_colour * c1, g_w2 + g_colour * c2
+                        # S += q, C += q colour, with q = p near and colour = sum w_i colour_i
+                        g_q, g_w0, g_w1, g_w2 = g_pixel[1], ZERO, ZERO, ZERO
+                        for c in range(3):
+                            c0, c1, c2 = colours[b, n, i, c], colours[b, n, j, c], colours[b, n, k, c]
+                            g_q += g_pixel[2 + c] * (w0 * c0 + w1 * c1 + w2 * c2)
+                            g_colour = g_pixel[2 + c] * p * near
+                            g[3, c] += w0 * g_colour
+                            g[4, c] += w1 * g_colour
+                            g[5, c] += w2 * g_colour
+                            g_w0, g_w1, g_w2 = g_w0 + g_colour * c0, g_w1 + g_colour * c1, g_w2 + g_colour * c2
 
-                    # L += log(1 - p), dp / d(-d/sigma) = p (1 - p), dlog(1 - p) / d(-d/sigma) = -p
-                    other = (e if d < ZERO else ONE) / (ONE + e)  # 1 - p without cancellation
-                    g_d = p * (g_pixel[5] - g_q * near * other) / sigma
-                    g_square = -g_d if d < ZERO else g_d
-                    ax, ay, bx, by, a, o = x0, y0, x1, y1, 0, 1
-                    if edge == 1:
-                        bx, by, o = x2, y2, 2
-                    elif edge == 2:
-                        ax, ay, bx, by, a, o = x1, y1, x2, y2, 1, 2
-                    g_x = TWO * g_square * (ax + t * (bx - ax) - px)  # t is at its optimum: no gradient through it
-                    g_y = TWO * g_square * (ay + t * (by - ay) - py)
-                    g[a, 0] += (ONE - t) * g_x
-                    g[a, 1] += (ONE - t) * g_y
-                    g[o, 0] += t * g_x
-                    g[o, 1] += t * g_y
+                        # L += log(1 - p), dp / d(-d/sigma) = p (1 - p), dlog(1 - p) / d(-d/sigma) = -p
+                        other = (e if d < ZERO else ONE) / (ONE + e)  # 1 - p without cancellation
+                        g_d = p * (g_pixel[5] - g_q * near * other) / sigma
+                        g_square = -g_d if d < ZERO else g_d
+                        ax, ay, bx, by, a, o = x0, y0, x1, y1, 0, 1
+                        if edge == 1:
+                            bx, by, o = x2, y2, 2
+                        elif edge == 2:
+                            ax, ay, bx, by, a, o = x1, y1, x2, y2, 1, 2
+                        g_x = TWO * g_square * (ax + t * (bx - ax) - px)  # t is at its optimum: no gradient through it
+                        g_y = TWO * g_square * (ay + t * (by - ay) - py)
+                        g[a, 0] += (ONE - t) * g_x
+                        g[a, 1] += (ONE - t) * g_y
+                        g[o, 0] += t * g_x
+                        g[o, 1] += t * g_y
 
-                    # near = exp((zinv - m) / gamma), zinv = (zfar - z) / range, z = sum w_i z_i
-                    g_z = np.float32(-g_q * p * near / (gamma * np.float32(depth_range)))
-                    g_w0, g_w1, g_w2 = g_w0 + g_z * z0, g_w1 + g_z * z1, g_w2 + g_z * z2
-                    # w_i = u_i / sum u, u_i = max(e_i, 0) / z_i
-                    mean = g_w0 * w0 + g_w1 * w1 + g_w2 * w2
-                    g_u0, g_u1, g_u2 = (g_w0 - mean) * scale, (g_w1 - mean) * scale, (g_w2 - mean) * scale
-                    g[0, 2] += w0 * g_z - g_u0 * u0 / z0
-                    g[1, 2] += w1 * g_z - g_u1 * u1 / z1
-                    g[2, 2] += w2 * g_z - g_u2 * u2 / z2
-                    g_e0 = sign * g_u0 / z0 if u0 > ZERO else ZERO
-                    g_e1 = sign * g_u1 / z1 if u1 > ZERO else ZERO
-                    g_e2 = sign * g_u2 / z2 if u2 > ZERO else ZERO
-                    # e0 = (px - x1) (y2 - y1) - (py - y1) (x2 - x1), and round
-                    g[0, 0] += g_e1 * (y2 - py) + g_e2 * (py - y1)
-                    g[0, 1] += g_e1 * (px - x2) + g_e2 * (x1 - px)
-                    g[1, 0] += g_e2 * (y0 - py) + g_e0 * (py - y2)
-                    g[1, 1] += g_e2 * (px - x0) + g_e0 * (x2 - px)
-                    g[2, 0] += g_e0 * (y1 - py) + g_e1 * (py - y0)
-                    g[2, 1] += g_e0 * (px - x1) + g_e1 * (x0 - px)
-            for c in range(3):
-                g_vertices[b, i, c] += g[0, c]
-                g_vertices[b, j, c] += g[1, c]
-                g_vertices[b, k, c] += g[2, c]
-                g_colours[b, i, c] += g[3, c]
-                g_colours[b, j, c] += g[4, c]
-                g_colours[b, k, c] += g[5, c]
+                        # near = exp((zinv - m) / gamma), zinv = (zfar - z) / range, z = sum w_i z_i
+                        g_z = np.float32(-g_q * p * near / (gamma * np.float32(depth_range)))
+                        g_w0, g_w1, g_w2 = g_w0 + g_z * z0, g_w1 + g_z * z1, g_w2 + g_z * z2
+                        # w_i = u_i / sum u, u_i = max(e_i, 0) / z_i
+                        mean = g_w0 * w0 + g_w1 * w1 + g_w2 * w2
+                        g_u0, g_u1, g_u2 = (g_w0 - mean) * scale, (g_w1 - mean) * scale, (g_w2 - mean) * scale
+                        g[0, 2] += w0 * g_z - g_u0 * u0 / z0
+                        g[1, 2] += w1 * g_z - g_u1 * u1 / z1
+                        g[2, 2] += w2 * g_z - g_u2 * u2 / z2
+                        g_e0 = sign * g_u0 / z0 if u0 > ZERO else ZERO
+                        g_e1 = sign * g_u1 / z1 if u1 > ZERO else ZERO
+                        g_e2 = sign * g_u2 / z2 if u2 > ZERO else ZERO
+                        # e0 = (px - x1) (y2 - y1) - (py - y1) (x2 - x1), and round
+                        g[0, 0] += g_e1 * (y2 - py) + g_e2 * (py - y1)
+                        g[0, 1] += g_e1 * (px - x2) + g_e2 * (x1 - px)
+                        g[1, 0] += g_e2 * (y0 - py) + g_e0 * (py - y2)
+                        g[1, 1] += g_e2 * (px - x0) + g_e0 * (x2 - px)
+                        g[2, 0] += g_e0 * (y1 - py) + g_e1 * (py - y0)
+                        g[2, 1] += g_e0 * (px - x1) + g_e1 * (x0 - px)
+                for c in range(3):
+                    g_vertices[b, n, i, c] += g[0, c]
+                    g_vertices[b, n, j, c] += g[1, c]
+                    g_vertices[b, n, k, c] += g[2, c]
+                    g_colours[b, n, i, c] += g[3, c]
+                    g_colours[b, n, j, c] += g[4, c]
+                    g_colours[b, n, k, c] += g[5, c]
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)

@@ -46,16 +46,11 @@ def random_objects(seed: int, batch: int = 3, count: int = 3, kinds: int = 4, sp
 def at_cut_off(renderer: Renderer, objects: Objects, margin: float = 1e-3) -> Tensor:
     """Pixels [B,H,W] where rounding may decide whether a fragment counts: its squared distance is within ``margin``
     (relative) of the blur radius. There, and only there, two backends may rightly differ."""
-    near = torch.zeros(len(objects), renderer.height, renderer.width, dtype=torch.bool)
-    for slot in range(objects.slots):
-        identity = objects.identity[:, slot]
-        vertices, colours = renderer.pose(
-            identity, objects.position[:, slot].double(), objects.rotation[:, slot].double()
-        )
-        corners, _, drawn = renderer._triangles(vertices, colours, identity, torch.ones(len(objects), dtype=torch.bool))
-        _, d, _, _ = fragments(corners, pixel_centres(renderer.height, renderer.width, vertices), 0.0)
-        near |= ((d / renderer.settings.blur - 1).abs() < margin).logical_and(drawn[:, None, None]).any(-1)
-    return near
+    identity, painted = objects.identity, torch.ones_like(objects.identity, dtype=torch.bool)
+    vertices, colours = renderer.pose(identity, objects.position.double(), objects.rotation.double())
+    corners, _, drawn = renderer._triangles(vertices, colours, identity, painted)
+    _, d, _, _ = fragments(corners, pixel_centres(renderer.height, renderer.width, vertices), 0.0)
+    return ((d / renderer.settings.blur - 1).abs() < margin).logical_and(drawn[:, None, None]).any(-1)
 
 
 def soup(renderer: Renderer, triangles: Tensor, colours: Tensor) -> Tensor:
@@ -63,5 +58,7 @@ def soup(renderer: Renderer, triangles: Tensor, colours: Tensor) -> Tensor:
     count = len(triangles)
     renderer.faces = torch.arange(3 * count, dtype=torch.int32).view(1, count, 3)
     renderer.face_count = torch.tensor([count], dtype=torch.int32)
-    corners, colours = triangles.reshape(1, -1, 3), colours.reshape(1, -1, 3)
-    return renderer.splat(renderer.blank(1), corners, colours, torch.zeros(1, dtype=torch.long), torch.ones(1) > 0)
+    corners, colours = triangles.reshape(1, 1, -1, 3), colours.reshape(1, 1, -1, 3)
+    return renderer.splat(
+        renderer.blank(1), corners, colours, torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1) > 0
+    )

@@ -70,14 +70,15 @@ def test_gradients_of_corners_colours_and_canvas_agree() -> None:
     below = reference.paint(
         reference.blank(2), objects.identity[:, 0], objects.position[:, 0].double(), objects.rotation[:, 0].double()
     )
-    pose = reference.pose(objects.identity[:, 1], objects.position[:, 1].double(), objects.rotation[:, 1].double())
+    top = objects.identity[:, 1:]
+    pose = reference.pose(top, objects.position[:, 1:].double(), objects.rotation[:, 1:].double())
     weights = torch.randn(2, 24, 24, 3, generator=torch.Generator().manual_seed(2)).double() * ~excluded
 
     def gradients(renderer: Renderer) -> tuple[Tensor, ...]:
         dtype = renderer.vertices.dtype
         # through float32 for both, so that both see the very same numbers
         canvas, corners, colours = (x.detach().float().to(dtype).requires_grad_() for x in (below, *pose))
-        painted = renderer.splat(canvas, corners, colours, objects.identity[:, 1], torch.ones(2, dtype=torch.bool))
+        painted = renderer.splat(canvas, corners, colours, top, torch.ones(2, 1, dtype=torch.bool))
         image = renderer.develop(painted)
         return torch.autograd.grad((image * weights.to(dtype)).sum(), (corners, colours, canvas))
 

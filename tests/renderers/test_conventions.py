@@ -29,12 +29,11 @@ def test_corners_are_where_the_camera_projects_them() -> None:
         scene = small_scene(height=shape[0], width=shape[1])
         _, reference = renderers(scene)
         objects = random_objects(seed=1, batch=1, count=1)
-        position, rotation = objects.position[:, 0].double(), objects.rotation[:, 0].double()
-        corners, _ = reference.pose(objects.identity[:, 0], position, rotation)
+        corners, _ = reference.pose(objects.identity, objects.position.double(), objects.rotation.double())
         yaw, mesh = objects.rotation.item(), scene.catalogue.meshes[objects.identity.item()]
         turn = np.array([[np.cos(yaw), np.sin(yaw), 0], [-np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
         expected = scene.camera.project(mesh.vertices @ turn + objects.position[0, 0].numpy())
-        np.testing.assert_allclose(corners[0, : len(expected)].numpy(), expected, atol=1e-6)
+        np.testing.assert_allclose(corners[0, 0, : len(expected)].numpy(), expected, atol=1e-6)
 
 
 def test_pixel_centres_are_the_cameras() -> None:

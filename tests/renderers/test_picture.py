@@ -134,9 +134,9 @@ def test_same_bits_for_any_number_of_threads() -> None:
     results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        pose = renderer.pose(objects.identity[:, 0], objects.position[:, 0], objects.rotation[:, 0])
+        pose = renderer.pose(objects.identity, objects.position, objects.rotation)
         vertices, colours = (x.requires_grad_() for x in pose)
-        painted = renderer.splat(renderer.blank(7), vertices, colours, objects.identity[:, 0], torch.ones(7) > 0)
+        painted = renderer.splat(renderer.blank(7), vertices, colours, objects.identity, torch.ones(7, 3) > 0)
         image = renderer.develop(painted)
         results.append((image, *torch.autograd.grad((image * weights).sum(), (vertices, colours))))
     for other in results[1:]:
