@@ -19,9 +19,10 @@ from air3d.results import table, write_evaluation
 
 def main(config: DictConfig) -> None:
     settings = typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
-    run = load_run(settings.run)
+    run = load_run(settings.run, device=settings.device)
     catalogue, layout = run.scene.catalogue, run.scene.layout
     images, truth, source = scenes_of(settings, run.scene, run.renderer)
+    images = images.to(settings.device)
     steps = settings.steps(layout, truth)
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
     propose = partial(unroll, run.model, max_objects=steps)

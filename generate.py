@@ -47,12 +47,12 @@ class GenerateConfig:
 def main(settings: DictConfig) -> None:
     config = typed(settings, GenerateConfig, missing="give out=DIR, the folder to write")
     scene = Scene(config.scene)
-    request = {"scenes": config.scenes, "count": config.count, "renderer": asdict(config.renderer)}
+    renderer = build_renderer(config.renderer.name, scene, config.renderer)
+    request = {"scenes": config.scenes, "count": config.count, "renderer": asdict(renderer.settings)}
     info = describe(scene, config.seed, request)
     if check_out(config.out, info):
         print(f"{config.out} already holds this data set, complete and unaltered")
         return
-    renderer = build_renderer(config.renderer.name, scene, config.renderer)
     objects = scene.batch(dataset_seed(config.seed), range(config.scenes), config.count)
     try:
         write_dataset(config.out, info, scene, objects, pictures(renderer, objects))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from air3d.air import Air
-from air3d.config import Config, typed
+from air3d.config import Config, device_of, typed
 from air3d.files import atomic
 from renderers import Renderer, build_renderer
 from scenes.errors import UserError
@@ -32,8 +32,9 @@ class Run:
 def build(config: Config) -> Run:
     """Scene, renderer and a freshly initialised model; the global random state decides the weights."""
     scene = Scene(config.scene)
-    renderer = build_renderer(config.renderer.name, scene, config.renderer)
-    model = Air(scene, renderer, config.model)
+    device = device_of(config.device)
+    renderer = build_renderer(config.renderer.name, scene, config.renderer, device)
+    model = Air(scene, renderer, config.model).to(device)
     # as the pictures lie in memory: about a sixth less time in the encoder, on a CPU
     model.posterior.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return Run(config, scene, renderer, model)
@@ -89,10 +90,13 @@ def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
         raise UserError(f"{path} does not fit the model of config.yaml: was config.yaml edited?") from error
 
 
-def load_run(run_dir: Path | str, name: str = "best.pt") -> Run:
-    """A trained run, ready for inference: the best checkpoint, or the last where there is no best yet."""
+def load_run(run_dir: Path | str, name: str = "best.pt", device: str = "cpu") -> Run:
+    """A trained run, ready for inference: the best checkpoint, or the last where there is no best yet.
+
+    It runs on `device`, wherever it was trained.
+    """
     run_dir = Path(run_dir)
-    run = build(load_config(run_dir))
+    run = build(replace(load_config(run_dir), device=device))
     path = run_dir / (name if (run_dir / name).exists() else "last.pt")
     load_weights(run, load_checkpoint(path), path)
     run.model.eval()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -17,6 +18,19 @@ from scenes.errors import UserError
 from scenes.scene import SceneConfig
 
 T = TypeVar("T")
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name. Raises UserError for one that this machine does not have."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"there is no device={name}: cpu or cuda") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"device={name}: the renderers know cpu and cuda")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device={name}: torch sees no CUDA device here; device=cpu always works")
+    return device
 
 
 @dataclass
@@ -65,6 +79,7 @@ class Config:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     seed: int = 0
+    device: str = "cpu"
     run_dir: str = "runs/run"
     resume: str | None = None
 
@@ -73,7 +88,7 @@ class Config:
         return OmegaConf.to_container(OmegaConf.create(asdict(self)))  # type: ignore[return-value]
 
 
-RESUMABLE = ("trainer.steps", "trainer.minutes", "logger.")
+RESUMABLE = ("trainer.steps", "trainer.minutes", "logger.", "device=")
 """What may change when a run goes on; everything else would make it another run."""
 
 

@@ -34,6 +34,7 @@ class EvaluateConfig:
     seed: int = 0
     max_objects: int | None = None
     batch_size: int = 100
+    device: str = "cpu"
     out: str | None = None
 
     def __post_init__(self) -> None:
@@ -103,5 +104,6 @@ def held_out(scene: Scene, seed: int, scenes: int, counts: Sequence[int] | None 
 @torch.no_grad()
 def render(renderer: Renderer, truth: Objects, batch_size: int = 100) -> Float[Tensor, "batch height width 3"]:
     """The pictures of true scenes, in float32 as training sees them."""
-    parts = [to_torch(truth[start : start + batch_size]) for start in range(0, len(truth), batch_size)]
+    device = renderer.background.device
+    parts = [to_torch(truth[start : start + batch_size], device) for start in range(0, len(truth), batch_size)]
     return torch.cat([renderer.render(part) for part in parts]).cpu()

@@ -47,11 +47,11 @@ def unroll(
     """The greedy pass: objects, canvases and rho (see `Inference`)."""
     looked = model.posterior.encoder.look(channels_first(pictures))
     canvas, state = model.renderer.blank(len(pictures)), model.posterior.start(len(pictures))
-    present = torch.ones(len(pictures), dtype=torch.bool)
+    present = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
     canvases, steps, rhos = [model.renderer.develop(canvas)], [], []
     for step in range(max_objects):
         proposal = model.posterior.propose(model.look(looked, pictures, canvases[-1]), state)
-        rho = proposal.presence_logit.sigmoid() if step >= model.prior.min_objects else torch.ones(len(pictures))
+        rho = proposal.presence_logit.sigmoid() if step >= model.prior.min_objects else pictures.new_ones(len(pictures))
         present = present & (rho > 0.5)
         identity, position, rotation = model.mode(proposal)
         canvas = model.renderer.paint(canvas, identity, position, rotation, present.float())

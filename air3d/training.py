@@ -99,7 +99,7 @@ class Trainer:
         """The next batch of the endless training stream: step k always sees the same scenes."""
         batch, seed = self.settings.batch, train_seed(self.run.config.seed)
         objects = self.run.scene.batch(seed, range(self.step * batch, (self.step + 1) * batch))
-        return self.run.renderer.render(to_torch(objects))
+        return self.run.renderer.render(to_torch(objects, self.run.config.device))
 
     def report(self, values: dict[str, float], bar: tqdm) -> None:
         bar.update()

@@ -12,7 +12,7 @@ from air3d.metrics import score
 from air3d.panels import save_panel
 from air3d.splits import validation_seed
 from air3d.tracking import Tracker
-from renderers.convert import to_torch
+from renderers.convert import to_numpy, to_torch
 
 CHUNK = 64
 
@@ -25,14 +25,14 @@ class Validation:
         trainer = run.config.trainer
         self.truth = run.scene.batch(validation_seed(run.config.seed), range(trainer.validation_scenes))
         with torch.no_grad():
-            self.pictures = run.renderer.render(to_torch(self.truth))
+            self.pictures = run.renderer.render(to_torch(self.truth, run.config.device))
         self.symmetry = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
         self.at = trainer.schedule.final()
         self.count_accuracy: float | None = None  # of the last call
 
     def __call__(self, step: int, seconds: float) -> float:
         found = join([infer(self.run.model, part, self.steps(), self.at) for part in self.pictures.split(CHUNK)])
-        scores = score(found.objects, self.truth, self.symmetry)
+        scores = score(to_numpy(found.objects), self.truth, self.symmetry)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         elbo = found.elbo.mean().item()
         self.count_accuracy = scores["count_accuracy"]

@@ -1,6 +1,7 @@
 """How a scene looks: camera, shading, canvas, and the backends that splat triangles. No network, no prior.
 
-``build_renderer("streaming", scene)`` picks a backend by name; one file and one yaml each.
+``build_renderer("streaming", scene)`` picks a backend by name, ``"auto"`` the right one for a device; one file and one
+yaml each.
 """
 
 from __future__ import annotations
@@ -8,21 +9,46 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
+
+import torch
 
 from renderers.base import Renderer, RendererConfig
 from scenes.errors import UserError
 from scenes.scene import Scene
 
-BACKENDS = {"reference": "Reference", "streaming": "Streaming"}  # module -> class, imported only when asked for
+BACKENDS = {  # module -> class, imported only when asked for
+    "reference": "Reference",
+    "streaming": "Streaming",
+    "pytorch3d": "PyTorch3D",
+}
 
 
-def build_renderer(name: str, scene: Scene, settings: RendererConfig | None = None) -> Renderer:
-    """The backend ``name`` for a scene's catalogue, camera and background. Raises UserError for an unknown name."""
+def build_renderer(
+    name: str, scene: Scene, settings: RendererConfig | None = None, device: torch.device | str = "cpu"
+) -> Renderer:
+    """The backend ``name`` for a scene's catalogue, camera and background, on ``device``.
+
+    Raises UserError for an unknown name and for a backend that is not installed.
+    """
+    name = automatic(torch.device(device)) if name == "auto" else name
     if name not in BACKENDS:
         near = difflib.get_close_matches(name, BACKENDS, n=1, cutoff=0.0)[0]
-        raise UserError(f"there is no renderer '{name}': did you mean '{near}'? (known: {', '.join(BACKENDS)})")
+        raise UserError(f"there is no renderer '{name}': did you mean '{near}'? (known: auto, {', '.join(BACKENDS)})")
     module = import_module(f"renderers.{name}")
-    return getattr(module, BACKENDS[name])(scene, replace(settings or RendererConfig(), name=name))
+    return getattr(module, BACKENDS[name])(scene, replace(settings or RendererConfig(), name=name)).to(device)
 
 
-__all__ = ["BACKENDS", "Renderer", "RendererConfig", "build_renderer"]
+def automatic(device: torch.device) -> str:
+    """What ``renderer=auto`` stands for on a device: the fastest backend that is installed."""
+    if device.type == "cpu" or find_spec("numba_cuda") is not None:
+        return "streaming"
+    if find_spec("pytorch3d") is not None:
+        return "pytorch3d"
+    raise UserError(
+        f"no renderer for {device} is installed: pip install 'air3d[cuda]' for renderer=streaming, or the environment "
+        "of environment.yml for renderer=pytorch3d; device=cpu needs neither"
+    )
+
+
+__all__ = ["BACKENDS", "Renderer", "RendererConfig", "automatic", "build_renderer"]

@@ -21,7 +21,7 @@ from scenes.scene import Scene
 class RendererConfig:
     """Every choice about how things look. ``sigma`` and ``blur_radius`` are squared NDC lengths."""
 
-    name: str = "streaming"
+    name: str = "auto"
     sigma: float = 1e-5  # softness of silhouettes: right for triangles of about two pixels at 64 px, 1e-4 shows seams
     gamma: float = 1e-4  # softness of depth, in units of zfar - znear
     blur_radius: float | None = None  # where a triangle's influence ends; default: where p falls to 1e-4
@@ -109,7 +109,7 @@ class Renderer(nn.Module):
     def add(self, canvas: Tensor, identity: Tensor, position: Tensor, rotation: Tensor, painted: Tensor) -> Tensor:
         """``paint`` for any number of objects on each picture at once: the arguments are those of ``Objects``."""
         vertices, colours = self.pose(identity, position, rotation)
-        self._check(vertices, position, rotation)
+        self.check(vertices, position, rotation)
         return self.splat(canvas, vertices, colours, identity, painted)
 
     def pose(
@@ -119,12 +119,18 @@ class Renderer(nn.Module):
         rotation: Float[Tensor, "batch object"],
     ) -> tuple[Float[Tensor, "batch object vertex 3"], Float[Tensor, "batch object vertex 3"]]:
         """Corners ``(x_ndc, y_ndc, z_view)`` and their shaded colours."""
-        shape, mesh, yaw = identity.shape, identity.flatten(), rotation.flatten()
-        view = to_view(self.vertices[mesh], position.flatten(0, 1), yaw, self.camera_rotation, self.camera_translation)
-        colours = shade(
-            self.albedo[mesh], self.normals[mesh], yaw, self.light, self.settings.ambient, self.settings.diffuse
-        )
-        return to_ndc(view, self.scale).unflatten(0, shape), colours.unflatten(0, shape)
+        shape, mesh = identity.shape, identity.flatten()
+        pose = position.flatten(0, 1), rotation.flatten()
+        view = to_view(self.vertices[mesh], *pose, self.camera_rotation, self.camera_translation)
+        return to_ndc(view, self.scale).unflatten(0, shape), self.shade(identity, rotation)
+
+    def shade(
+        self, identity: Int[Tensor, "batch object"], rotation: Float[Tensor, "batch object"]
+    ) -> Float[Tensor, "batch object vertex 3"]:
+        """The colours of all corners in this light."""
+        shape, mesh, settings = identity.shape, identity.flatten(), self.settings
+        light = self.light, settings.ambient, settings.diffuse
+        return shade(self.albedo[mesh], self.normals[mesh], rotation.flatten(), *light).unflatten(0, shape)
 
     def splat(
         self,
@@ -146,13 +152,17 @@ class Renderer(nn.Module):
         canvas, painted = self.blank(len(objects)), objects.presence.detach() > 0.5
         return self.develop(self.add(canvas, objects.identity, objects.position, objects.rotation, painted))
 
-    def _check(self, vertices: Tensor, position: Tensor, rotation: Tensor) -> None:
+    def check(self, vertices: Tensor, position: Tensor, rotation: Tensor) -> None:
         """Near clipping is not implemented: on a table nothing comes that close, so it is refused."""
         if not (torch.isfinite(position).all() and torch.isfinite(rotation).all()):
             raise UserError("an object's position or rotation is not a finite number: lower the learning rate")
-        nearest = vertices[..., 2].detach().amin().item() if vertices.numel() else math.inf
+        nearest = self.depth(vertices.detach()).amin().item() if vertices.numel() else math.inf
         if not nearest > self.znear:
             raise UserError(
                 f"an object comes within {nearest:.3g} m of the camera, whose near plane is at {self.znear:g} m: "
                 "move the camera away from the table"
             )
+
+    def depth(self, vertices: Float[Tensor, "*batch vertex 3"]) -> Tensor:
+        """Metres along the view axis of what ``pose`` returns."""
+        return vertices[..., 2]

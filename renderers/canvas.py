@@ -12,7 +12,7 @@ All four are associative reductions, so objects may be painted one at a time and
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 LAYERS = 6
@@ -25,6 +25,35 @@ def blank(batch: int, height: int, width: int, like: Tensor) -> Float[Tensor, "b
     pixel = torch.zeros(LAYERS, dtype=like.dtype, device=like.device)
     pixel[DEPTH] = EPS
     return pixel.expand(batch, height, width, LAYERS)
+
+
+def merge(
+    canvas: Float[Tensor, "batch height width 6"],
+    hit: Bool[Tensor, "batch height width fragment"],
+    d: Float[Tensor, "batch height width fragment"],
+    z: Float[Tensor, "batch height width fragment"],
+    colours: Float[Tensor, "batch height width fragment 3"],
+    sigma: float,
+    gamma: float,
+    znear: float,
+    zfar: float,
+) -> Float[Tensor, "batch height width 6"]:
+    """The canvas with more fragments in it, those that ``hit``; ``d`` in squared NDC, ``z`` in metres.
+
+    The formulas at the top of this file, for backends that list their fragments.
+    """
+    p = torch.where(hit, torch.sigmoid(-d / sigma), 0)
+    log_clear = torch.where(hit, torch.nn.functional.logsigmoid(d / sigma), 0)
+    zinv = torch.where(hit, (zfar - z) / (zfar - znear), 0)
+
+    before = canvas[..., DEPTH].detach()
+    after = torch.maximum(before, zinv.detach().amax(-1))  # m: no gradient, see ``develop``
+    fade = torch.exp((before - after) / gamma)[..., None]
+    q = p * torch.exp((zinv - after[..., None]) / gamma)
+    weight = fade * canvas[..., WEIGHT, None] + q.sum(-1, keepdim=True)
+    colour = fade * canvas[..., COLOUR] + torch.einsum("bhwf,bhwfc->bhwc", q, colours)
+    clear = canvas[..., LOG_CLEAR, None] + log_clear.sum(-1, keepdim=True)
+    return torch.cat([after[..., None], weight, colour, clear], -1)
 
 
 def develop(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from renderers import canvas as canvases
 from renderers.base import Renderer
-from renderers.canvas import COLOUR, DEPTH, LOG_CLEAR, WEIGHT
 from renderers.projection import pixel_centres
 
 TINY = 1e-8  # PyTorch3D's kEpsilon
@@ -24,18 +24,9 @@ class Reference(Renderer):
         corners, colours, drawn = self._triangles(vertices, colours, identity, painted)
         hit, d, z, w = fragments(corners, pixel_centres(self.height, self.width, vertices), self.settings.blur)
         hit = hit & drawn[:, None, None]
-        p = torch.where(hit, torch.sigmoid(-d / self.settings.sigma), 0)
-        log_clear = torch.where(hit, torch.nn.functional.logsigmoid(d / self.settings.sigma), 0)
-        zinv = torch.where(hit, (self.zfar - z) / (self.zfar - self.znear), 0)
-
-        before = canvas[..., DEPTH].detach()
-        after = torch.maximum(before, zinv.detach().amax(-1))  # m: no gradient, see canvas.develop
-        fade = torch.exp((before - after) / self.settings.gamma)[..., None]
-        q = p * torch.exp((zinv - after[..., None]) / self.settings.gamma)
-        colour = torch.einsum("bhwf,bhwfk,bfkc->bhwc", q, w, colours)
-        weight = fade * canvas[..., WEIGHT, None] + q.sum(-1, keepdim=True)
-        clear = canvas[..., LOG_CLEAR, None] + log_clear.sum(-1, keepdim=True)
-        return torch.cat([after[..., None], weight, fade * canvas[..., COLOUR] + colour, clear], -1)
+        colours = torch.einsum("bhwfk,bfkc->bhwfc", w, colours)
+        settings = self.settings
+        return canvases.merge(canvas, hit, d, z, colours, settings.sigma, settings.gamma, self.znear, self.zfar)
 
     def _triangles(
         self, vertices: Tensor, colours: Tensor, identity: Tensor, painted: Tensor

@@ -102,6 +102,8 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("choice", SHIPPED)
 def test_every_shipped_configuration_takes_two_steps(tmp_path: Path, choice: str) -> None:
+    if choice == "renderer=pytorch3d":
+        pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
     trainer = small_trainer(tmp_path, choice, "trainer.steps=2", "trainer.batch=2", "trainer.validation_scenes=2")
     before = weights(trainer)
     trainer.fit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,17 @@ import torch
 import yaml
 from render_tools import renderers, small_scene, soup
 
-from renderers import BACKENDS, RendererConfig, build_renderer
+from renderers import BACKENDS, RendererConfig, automatic, build_renderer
 from scenes.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "renderer"
 
 
 def test_every_backend_has_a_configuration() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(BACKENDS)
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(BACKENDS) | {"auto"}
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ["auto", *BACKENDS])
 def test_the_configuration_is_complete_and_builds(name: str) -> None:
     options = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
     assert set(options) <= {field.name for field in fields(RendererConfig)}
@@ -28,8 +29,34 @@ def test_the_configuration_is_complete_and_builds(name: str) -> None:
     assert options.pop("name") == name
     settings = RendererConfig(**{**options, "light": tuple(options["light"])})
     assert settings == RendererConfig(), "one set of defaults"
+    if name == "pytorch3d" and find_spec("pytorch3d") is None:
+        with pytest.raises(UserError, match=r"environment\.yml"):
+            build_renderer(name, small_scene(), settings)
+        return
     renderer = build_renderer(name, small_scene(), settings)
-    assert renderer.settings.name == name
+    assert renderer.settings.name == ("streaming" if name == "auto" else name)
+
+
+@pytest.mark.parametrize(
+    ("installed", "device", "choice"),
+    [
+        ((), "cpu", "streaming"),
+        (("pytorch3d",), "cpu", "streaming"),
+        (("pytorch3d",), "cuda", "pytorch3d"),
+        (("pytorch3d", "numba_cuda"), "cuda:1", "streaming"),
+    ],
+)
+def test_auto_takes_the_fastest_that_is_installed(
+    installed: tuple[str, ...], device: str, choice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renderers.find_spec", lambda name: name in installed or None)
+    assert automatic(torch.device(device)) == choice
+
+
+def test_auto_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("renderers.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"air3d\[cuda\].*environment\.yml"):
+        automatic(torch.device("cuda"))
 
 
 def test_an_unknown_name_names_the_nearest() -> None:
