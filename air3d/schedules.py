@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from air3d.air import Schedule
+from renderers import RendererConfig
 from scenes.errors import UserError
 
 
@@ -16,6 +17,9 @@ class ScheduleConfig:
     gives way to the ELBO between `warm_until` and `blend_until`. The heats, in squared error of a picture, weigh the KL
     of count, identity and yaw bin until `*_until`: without them every object soon becomes the one that costs least on
     average, before the network has learned to tell them apart, and a saturated softmax never comes back.
+
+    The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
+    for the pictures that the model paints; those it learns from and is judged by stay as they are.
     """
 
     sigma_start: float = 3.0
@@ -31,10 +35,17 @@ class ScheduleConfig:
     warm_until: float = 0.02
     blend_until: float = 0.15
     rate_end: float = 0.1
+    render_sigma_start: float | None = None
+    render_gamma_start: float | None = None
+    render_blur_start: float | None = None
+    render_until: float = 0.5
 
     def __post_init__(self) -> None:
         if not self.sigma_start >= self.sigma_end > 0:
             raise UserError(f"sigma must fall to a positive value, not from {self.sigma_start} to {self.sigma_end}")
+        for name in ("render_sigma_start", "render_gamma_start", "render_blur_start"):
+            if (start := getattr(self, name)) is not None and not start > 0:
+                raise UserError(f"trainer.schedule.{name}={start} must be above 0, or null for no schedule")
         if self.blend_until < self.warm_until:
             raise UserError(f"blend_until={self.blend_until} lies before warm_until={self.warm_until}")
 
@@ -53,6 +64,22 @@ class ScheduleConfig:
     def rate(self, progress: float) -> float:
         """Factor on the learning rate: constant until sigma has fallen, then linearly down to `rate_end`."""
         return 1 - (1 - self.rate_end) * ramp(progress, self.sigma_until, 1)
+
+    def softness(self, progress: float, final: RendererConfig) -> RendererConfig:
+        """How softly the model paints: geometrically from the starts that are set to the renderer's own settings.
+
+        `blur_radius` follows sigma unless it is set itself.
+        """
+        share = ramp(progress, 0, self.render_until)
+
+        def moved(start: float | None, end: float) -> float:
+            return end if start is None else start * (end / start) ** share
+
+        blur = final.blur_radius
+        if self.render_blur_start is not None:
+            blur = moved(self.render_blur_start, final.blur)
+        sigma, gamma = moved(self.render_sigma_start, final.sigma), moved(self.render_gamma_start, final.gamma)
+        return replace(final, sigma=sigma, gamma=gamma, blur_radius=blur)
 
     def final(self) -> Schedule:
         """The plain ELBO at the final sigma, which validation and evaluation report."""

@@ -69,13 +69,15 @@ class Trainer:
             group["lr"] = self.settings.learning_rate * self.settings.schedule.rate(self.progress())
         prior = self.run.model.prior
         gradient = self.run.config.gradient
-        trace = self.run.model.trace(self.pictures(), gradient.samples, at, gradient.sum_yaw)
-        # times sigma squared: the size of the gradient, and so what clipping means, stays the same as sigma falls
-        loss = (
-            -(at.sigma**2) * self.surrogate(trace, prior.log_count, prior.min_objects, at.blend, at.count_heat).mean()
-        )
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        pictures, renderer = self.pictures(), self.run.renderer
+        # the backward pass as well: a black box is asked again there
+        with renderer.softened(self.settings.schedule.softness(self.progress(), renderer.settings)):
+            trace = self.run.model.trace(pictures, gradient.samples, at, gradient.sum_yaw)
+            bound = self.surrogate(trace, prior.log_count, prior.min_objects, at.blend, at.count_heat).mean()
+            # times sigma squared: the size of the gradient, and so what clipping means, stays the same as sigma falls
+            loss = -(at.sigma**2) * bound
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             raise UserError(

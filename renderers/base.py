@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -146,6 +148,15 @@ class Renderer(nn.Module):
     def develop(self, canvas: Float[Tensor, "batch height width 6"]) -> Float[Tensor, "batch height width 3"]:
         """The picture of a canvas, in [0, 1]."""
         return canvases.develop(canvas, self.background, self.settings.gamma)
+
+    @contextmanager
+    def softened(self, settings: RendererConfig) -> Iterator[None]:
+        """Paint with other settings for a while, as a schedule of sigma, gamma or blur asks for."""
+        before, self.settings = self.settings, settings
+        try:
+            yield
+        finally:
+            self.settings = before
 
     def render(self, objects: Objects) -> Float[Tensor, "batch height width 3"]:
         """The picture of whole scenes (tensors; see ``renderers.convert.to_torch``), all objects in one pass."""

@@ -15,7 +15,9 @@ from small_runs import small_config, small_trainer
 from air3d import cli
 from air3d.checkpoint import load_checkpoint, load_config, load_run
 from air3d.config import resumed
+from air3d.schedules import ScheduleConfig
 from air3d.training import Trainer
+from renderers import RendererConfig
 from scenes.errors import UserError
 
 CONFIGS = Path(cli.CONFIGS)
@@ -152,3 +154,32 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(UserError, match=answer):
             cli.compose("train", [override])
+
+
+def test_the_model_paints_softly_at_first_and_its_pictures_stay_sharp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = ("render_sigma_start=1e-3", "render_gamma_start=1e-2", "render_blur_start=1e-2")
+    trainer = small_trainer(tmp_path, "trainer.steps=4", *(f"trainer.schedule.{start}" for start in starts))
+    renderer, used = trainer.run.renderer, []
+    develop = renderer.develop
+    monkeypatch.setattr(renderer, "develop", lambda canvas: (used.append(renderer.settings), develop(canvas))[1])
+    final = renderer.settings
+    for step in range(3):
+        used.clear()
+        trainer.train_step()
+        assert used[0] is final, "the pictures to learn from"
+        assert renderer.settings is final
+        painted, share = used[1], min(step / 4 / 0.5, 1)
+        for value, start, end in (
+            (painted.sigma, 1e-3, final.sigma),
+            (painted.gamma, 1e-2, final.gamma),
+            (painted.blur, 1e-2, final.blur),
+        ):
+            assert value == pytest.approx(start ** (1 - share) * end**share)
+
+
+def test_blur_follows_sigma_unless_it_has_a_schedule_of_its_own() -> None:
+    soft = ScheduleConfig(render_sigma_start=1e-3).softness(0.0, RendererConfig())
+    assert soft.sigma == 1e-3 and soft.blur == pytest.approx(100 * RendererConfig().blur)
+    assert ScheduleConfig().softness(0.0, RendererConfig()) == RendererConfig()
