@@ -1,100 +1,142 @@
 """Pictures per second of each renderer, forward and with gradients: ``python benchmarks/render.py --help``.
 
-A picture is a whole one: its objects painted one after the other on a blank canvas and developed. Gradients are those
-of the squared error with respect to every position and rotation. Times are medians; the batches are scenes of the
-layout itself, so all that training pays for is in: posing, shading, splatting, and the memory of the canvases.
+A picture is a whole one: three pieces of crockery with about 1000 triangles, back faces drawn too, 64 x 64 pixels,
+posed, shaded, painted and developed; gradients are those of every position and rotation. From there one thing is
+changed at a time. PyTorch3D is measured on the same pictures in the same run where it is installed, with the smallest
+``faces_per_pixel`` at which it agrees with ``streaming``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
-import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 import torch
+from plot import plot
+from workload import (
+    Work,
+    forward,
+    gradients,
+    kept_bytes,
+    operations,
+    peak_operations,
+    seconds,
+    smallest_faces_per_pixel,
+)
 
-from renderers import BACKENDS, Renderer, build_renderer
-from renderers.convert import to_torch
-from scenes.objects import Objects
-from scenes.scene import Scene, SceneConfig
+from renderers import build_renderer
 
-BATCH = {"reference": 1}  # dense in pixels and triangles: more would not fit into memory at 64 pixels
-
-
-def seconds(function: Callable[[], object], repeats: int) -> float:
-    """Median time of a call, after two that do not count (compilation, allocation)."""
-    times = []
-    for _ in range(repeats + 2):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return median(times[2:])
-
-
-def forward(renderer: Renderer, objects: Objects) -> None:
-    """Pictures alone."""
-    with torch.no_grad():
-        renderer.render(objects)
-
-
-def forward_backward(renderer: Renderer, objects: Objects) -> None:
-    """Pictures, and the gradient of every pose."""
-    pose = objects.position.clone().requires_grad_(), objects.rotation.clone().requires_grad_()
-    renderer.render(replace(objects, position=pose[0], rotation=pose[1])).square().sum().backward()
+SWEEPS: dict[str, tuple] = {
+    "batch": (1, 4, 16, 64, 256),
+    "side": (32, 64, 128),
+    "faces": (500, 1000, 2000, 4000),
+    "objects": (1, 2, 3, 6),
+    "threads": (1, 2),
+    "cull": (False, True),
+}
+BATCH = {"reference": 1, "pytorch3d": 16}  # the largest; they are slow, and memory grows with faces
+COLUMNS = ("renderer", "varied", "batch", "side", "objects", "faces", "threads", "cull")
+NUMBERS = ("forward_per_second", "gradients_per_second", "kept_kib_per_picture")
 
 
-def measure(name: str, size: int, batch: int, count: int, repeats: int) -> dict[str, float | int | str]:
+def measure(name: str, work: Work, repeats: int, **settings: Any) -> dict[str, Any]:
     """One line of the table."""
-    scene = Scene(SceneConfig(image_size=size))
-    batch = min(batch, BATCH.get(name, batch))
-    renderer, objects = build_renderer(name, scene), to_torch(scene.batch(0, range(batch), count=count))
-    objects = Objects(*(array[:, :count] for array in vars(objects).values()))  # without the empty slots
+    work = replace(work, batch=min(work.batch, BATCH.get(name, work.batch)))
+    torch.set_num_threads(work.threads)
+    scene = work.scene()
+    objects, renderer = work.pictures(scene), build_renderer(name, scene, replace(work.settings(), **settings))
     faces = renderer.face_count[objects.identity].sum(1).float().mean().item()
-    times = {f.__name__: seconds(lambda f=f: f(renderer, objects), repeats) for f in (forward, forward_backward)}
-    rates = {f"{what}_per_second": round(batch / taken, 1) for what, taken in times.items()}
-    return {"renderer": name, "size": size, "batch": batch, "objects": count, "faces": round(faces), **rates}
+    rates = [work.batch / seconds(lambda f=f: f(renderer, objects), repeats) for f in (forward, gradients)]
+    kept = kept_bytes(renderer, objects) / 1024
+    numbers = dict(zip(NUMBERS, (*(round(rate, 2) for rate in rates), round(kept)), strict=True))
+    return {"renderer": name, **asdict(work), "faces": round(faces), **numbers, **settings}
 
 
-def machine() -> dict[str, str | int]:
+def points(base: Work, sweeps: list[str]) -> Iterator[tuple[str, Work]]:
+    """The base point, then every other value of every sweep; more objects bring their own faces."""
+    yield "", base
+    for name in sweeps:
+        for value in SWEEPS[name]:
+            if value != getattr(base, name):
+                more = {"faces": base.faces * value // base.objects} if name == "objects" else {}
+                yield name, replace(base, **{name: value, **more})
+
+
+def compare(base: Work, repeats: int, sweeps: list[str]) -> list[dict[str, Any]]:
+    """``streaming`` everywhere; PyTorch3D and ``reference`` at the base point, with and without back faces."""
+    lines = [report(varied, measure("streaming", work, repeats)) for varied, work in points(base, sweeps)]
+    lines.append(report("", measure("reference", base, 1)))
+    if find_spec("pytorch3d") is None:
+        print("PyTorch3D is not installed: not measured")
+        return lines
+    for cull in (False, True):
+        work = replace(base, cull=cull)
+        kept, most = smallest_faces_per_pixel(work)
+        print(f"PyTorch3D agrees from faces_per_pixel={kept} on; a pixel is hit by {most} triangles at most")
+        lines.append(report("cull" * cull, measure("pytorch3d", work, 1, faces_per_pixel=kept)))
+    return lines
+
+
+def report(varied: str, line: dict[str, Any]) -> dict[str, Any]:
+    line = {"varied": varied, **line}
+    cells = [f"{line[name]!s:>10}" for name in COLUMNS]
+    print(*cells, f"{line[NUMBERS[0]]:>11,.1f}", f"{line[NUMBERS[1]]:>15,.1f}", f"{line[NUMBERS[2]]:>9,}", flush=True)
+    return line
+
+
+def summary(lines: list[dict[str, Any]], base: Work) -> dict[str, Any]:
+    """The limit of arithmetic, and how many times PyTorch3D ``streaming`` is."""
+    rates = {(line["renderer"], line["cull"]): line["gradients_per_second"] for line in lines[::-1]
+             if line["varied"] in ("", "cull")}  # fmt: skip
+    result: dict[str, Any] = {"peak_operations_per_second": peak_operations(base.threads)}
+    for cull in (False, True):
+        work = replace(base, cull=cull)
+        limit = result["peak_operations_per_second"] / operations(work)
+        result[f"limit_per_second_cull_{cull}"] = round(limit)
+        if ("streaming", cull) not in rates:
+            continue
+        text = f"back faces {'left out' if cull else 'drawn'}: streaming {rates['streaming', cull]:,.0f} pictures/s"
+        text += f" with gradients, {rates['streaming', cull] / limit:.0%} of the {limit:,.0f} that arithmetic allows"
+        if ("pytorch3d", cull) in rates:
+            times = rates["streaming", cull] / rates["pytorch3d", cull]
+            result[f"times_pytorch3d_cull_{cull}"] = round(times)
+            text += f", {times:,.0f} times PyTorch3D"
+        print(text)
+    return result
+
+
+def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    model = names[0] if names else platform.processor()
-    return {"cpu": model, "cores": os.cpu_count() or 0, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    return {"cpu": names[0] if names else platform.processor(), "cores": len(names), "torch": torch.__version__}
 
 
 def main() -> None:
-    """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description="Pictures per second of each renderer, forward and with gradients.")
-    parser.add_argument("--renderers", nargs="+", default=list(BACKENDS), choices=list(BACKENDS))
-    parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128])
-    parser.add_argument("--objects", nargs="+", type=int, default=[1, 3])
-    parser.add_argument("--batch", type=int, default=64)
+    """Measure, print the table, write JSON and plot."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--sweeps", nargs="*", default=list(SWEEPS), choices=list(SWEEPS), help="what to vary")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the base point")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=None, help="default: what torch takes")
-    parser.add_argument("--out", type=Path, default=None, help="where to write the numbers as JSON")
+    parser.add_argument("--out", type=Path, default=None, help="folder for render.json and render.png")
     options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-
+    base = Work(threads=options.threads)
     print(*(f"{key} {value}" for key, value in machine().items()), sep=", ")
-    print(f"{'renderer':<12}{'size':>6}{'batch':>7}{'objects':>9}{'faces':>7}{'forward/s':>12}{'with gradients/s':>18}")
-    lines = []
-    for name in options.renderers:
-        for size in options.sizes:
-            for count in options.objects:
-                line = measure(name, size, options.batch, count, options.repeats)
-                lines.append(line)
-                print("{:<12}{:>6}{:>7}{:>9}{:>7}{:>12,.0f}{:>18,.0f}".format(*line.values()), flush=True)
+    print(*(f"{name:>10}" for name in COLUMNS), "  forward/s  with gradients/s  KiB kept")
+    lines = compare(base, options.repeats, options.sweeps)
+    result = {"machine": machine(), **summary(lines, base), "results": lines}
     if options.out:
-        options.out.write_text(json.dumps({"machine": machine(), "results": lines}, indent=1) + "\n")
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "render.json").write_text(json.dumps(result, indent=1) + "\n")
+        plot(result, options.out / "render.png")
+        print(f"wrote {options.out}/render.json and render.png")
 
 
 if __name__ == "__main__":

@@ -58,12 +58,24 @@ class PyTorch3D(Renderer):
 
     def render(self, objects: Objects) -> Tensor:
         """The picture of whole scenes, blended by ``softmax_rgb_blend``."""
+        rgb, alpha = self.blend(objects)
+        return alpha * rgb + (1 - alpha) * self.background
+
+    def blend(self, objects: Objects) -> tuple[Tensor, Tensor]:
+        """The library's colour [B,H,W,3], hard at silhouettes, and its alpha [B,H,W,1], which is soft there."""
+        fragments, colours = self.fragments(objects)
+        params = BlendParams(self.settings.sigma, self.settings.gamma, self.background)
+        return softmax_rgb_blend(colours, fragments, params, self.znear, self.zfar).split([3, 1], -1)
+
+    def most_fragments(self, objects: Objects) -> int:
+        """The largest number of triangles that a pixel kept: where it is ``faces_per_pixel``, some may be lost."""
+        return int((self.fragments(objects)[0].pix_to_face >= 0).sum(-1).max())
+
+    def fragments(self, objects: Objects) -> tuple[Any, Tensor]:
+        """``rasterize`` for whole scenes."""
         pose = self.pose(objects.identity, objects.position, objects.rotation)
         self.check(pose[0], objects.position, objects.rotation)
-        fragments, colours = self.rasterize(*pose, objects.identity, objects.presence.detach() > 0.5)
-        blend = BlendParams(self.settings.sigma, self.settings.gamma, self.background)
-        rgb, alpha = softmax_rgb_blend(colours, fragments, blend, self.znear, self.zfar).split([3, 1], -1)
-        return alpha * rgb + (1 - alpha) * self.background
+        return self.rasterize(*pose, objects.identity, objects.presence.detach() > 0.5)
 
     def rasterize(self, vertices: Tensor, colours: Tensor, identity: Tensor, painted: Tensor) -> tuple[Any, Tensor]:
         """The library's fragments of all objects of a picture, and the colour [B,H,W,K,3] of each."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from golden import at_cut_off
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig, build_renderer
-from renderers.projection import pixel_centres
-from renderers.reference import fragments
 from scenes.camera import Camera
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -43,16 +42,6 @@ def random_objects(seed: int, batch: int = 3, count: int = 3, kinds: int = 4, sp
     return Objects(identity, position, rotation, torch.ones(batch, count))
 
 
-def at_cut_off(renderer: Renderer, objects: Objects, margin: float = 1e-3) -> Tensor:
-    """Pixels [B,H,W] where rounding may decide whether a fragment counts: its squared distance is within ``margin``
-    (relative) of the blur radius. There, and only there, two backends may rightly differ."""
-    identity, painted = objects.identity, torch.ones_like(objects.identity, dtype=torch.bool)
-    vertices, colours = renderer.pose(identity, objects.position.double(), objects.rotation.double())
-    corners, _, drawn = renderer._triangles(vertices, colours, identity, painted)
-    _, d, _, _ = fragments(corners, pixel_centres(renderer.height, renderer.width, vertices), 0.0)
-    return ((d / renderer.settings.blur - 1).abs() < margin).logical_and(drawn[:, None, None]).any(-1)
-
-
 def soup(renderer: Renderer, triangles: Tensor, colours: Tensor) -> Tensor:
     """The canvas [1,H,W,6] of loose triangles [F,3,3] (x_ndc, y_ndc, z_view) with colours [F,3,3] at their corners."""
     count = len(triangles)
@@ -62,3 +51,6 @@ def soup(renderer: Renderer, triangles: Tensor, colours: Tensor) -> Tensor:
     return renderer.splat(
         renderer.blank(1), corners, colours, torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1) > 0
     )
+
+
+__all__ = ["at_cut_off", "random_objects", "renderers", "small_scene", "soup"]
