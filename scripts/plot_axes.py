@@ -48,8 +48,8 @@ def world(axis: Axes, scene: Scene) -> None:
     turn = np.linspace(0, YAW, 30)[:, None]
     arc = PLACE + 0.17 * np.hstack([np.cos(turn), np.sin(turn), 0 * turn])
     axis.plot(*scene.camera.to_pixels(scene.camera.project(arc)).T, c="yellow", lw=2)
-    under = scene.camera.to_pixels(scene.camera.project(arc[0])) + [0, 14]
-    axis.text(*under, "rotation > 0", color="yellow", ha="center")
+    column, row = scene.camera.to_pixels(scene.camera.project(arc[0]))
+    axis.text(column, row + 14, "rotation > 0", color="yellow", ha="center")
     axis.plot(*scene.camera.to_pixels(scene.camera.project(PLACE)), "o", c="white", ms=5)
 
 
