@@ -1,4 +1,4 @@
-"""The live library against ``streaming``, where it is installed; tests/golden has what it painted, for everywhere else."""
+"""The live library against ``streaming``, where it is installed; tests/golden has what it painted, for elsewhere."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_object_at_the_camera_is_refused_by_the_library_too() -> None:
 
 
 def test_packed_faces_number_the_corners_of_all_objects_and_pad_at_the_end() -> None:
-    """No library needed: two objects of a picture, one with one face, one with two; the first picture lacks the first."""
+    """No library needed. Two objects a picture, one of one face, one of two; the first picture lacks the first one."""
     faces = torch.tensor([[[0, 1, 2], [0, 0, 0]], [[2, 1, 0], [1, 2, 3]]]).int()[None].expand(2, -1, -1, -1)
     count, painted = torch.tensor([[1, 2], [1, 2]]), torch.tensor([[False, True], [True, True]])
     packed = packed_faces(faces, count, painted, vertices=10)
