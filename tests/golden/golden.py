@@ -23,6 +23,7 @@ from renderers.reference import fragments
 from scenes.camera import Camera
 from scenes.catalogue import Packed
 from scenes.objects import Objects
+from scenes.scene import Scene, SceneConfig
 
 FOLDER = Path(__file__).resolve().parent
 GRADIENTS = ("position", "rotation", "vertices", "colours")
@@ -41,8 +42,9 @@ class Case:
 
     def renderer(self, name: str, **changes: Any) -> Renderer:
         """A backend that paints this case."""
-        catalogue = SimpleNamespace(packed=lambda: self.packed)
-        scene: Any = SimpleNamespace(catalogue=catalogue, camera=self.camera, background=self.background)
+        scene: Any = Scene(SceneConfig())
+        scene.catalogue = SimpleNamespace(packed=lambda: self.packed)
+        scene.camera, scene.background = self.camera, self.background
         return build_renderer(name, scene, replace(self.settings, **changes))
 
 
