@@ -17,7 +17,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
     """Pictures per second with gradients against one thing at a time, with PyTorch3D and the limit of arithmetic."""
     lines = result["results"]
     base = lines[0]
-    figure, axes = plt.subplots(1, len(LABELS), figsize=(14, 3.4), sharey=True, layout="constrained")
+    figure, (*axes, last) = plt.subplots(1, len(LABELS) + 1, figsize=(16, 3.4), layout="constrained")
     for axis, (name, label) in zip(axes, LABELS.items(), strict=True):
         points = sorted(
             (line[name], line["gradients_per_second"])
@@ -33,6 +33,9 @@ def plot(result: dict[str, Any], path: Path) -> None:
         axis.set_xticks([x for x, _ in points], [f"{x:g}" for x, _ in points], minor=False)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
+    more = result["one_more_object"]
+    last.bar([line["painted"] for line in more], [line["milliseconds"] for line in more], color="tab:green")
+    last.set(xlabel="objects painted already", ylabel="ms a picture for one more, with gradients")
     axes[0].set_ylabel("pictures/s with gradients")
     axes[0].legend(fontsize=8)
     figure.suptitle(f"{result['machine']['cpu']}, {base['threads']} threads; otherwise batch {base['batch']}, "

@@ -24,6 +24,7 @@ from workload import (
     forward,
     gradients,
     kept_bytes,
+    one_more,
     operations,
     peak_operations,
     seconds,
@@ -83,6 +84,17 @@ def compare(base: Work, repeats: int, sweeps: list[str]) -> list[dict[str, Any]]
     return lines
 
 
+def already_painted(base: Work, repeats: int) -> list[dict[str, float]]:
+    """Milliseconds a picture for one more object, with gradients, against the number that is there already."""
+    work = replace(base, objects=7, faces=base.faces * 7 // base.objects)
+    scene = work.scene()
+    objects, renderer = work.pictures(scene), build_renderer("streaming", scene, work.settings())
+    times = [seconds(one_more(renderer, objects, painted), repeats) for painted in range(work.objects)]
+    lines = [{"painted": n, "milliseconds": round(1000 * t / work.batch, 4)} for n, t in enumerate(times)]
+    print("one more object on", *(f"{line['painted']}: {line['milliseconds']} ms," for line in lines), "with gradients")
+    return lines
+
+
 def report(varied: str, line: dict[str, Any]) -> dict[str, Any]:
     line = {"varied": varied, **line}
     cells = [f"{line[name]!s:>10}" for name in COLUMNS]
@@ -131,7 +143,8 @@ def main() -> None:
     print(*(f"{key} {value}" for key, value in machine().items()), sep=", ")
     print(*(f"{name:>10}" for name in COLUMNS), "  forward/s  with gradients/s  KiB kept")
     lines = compare(base, options.repeats, options.sweeps)
-    result = {"machine": machine(), **summary(lines, base), "results": lines}
+    extra = {"one_more_object": already_painted(base, options.repeats), **summary(lines, base)}
+    result = {"machine": machine(), **extra, "results": lines}
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "render.json").write_text(json.dumps(result, indent=1) + "\n")

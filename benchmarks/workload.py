@@ -67,6 +67,20 @@ def forward(renderer: Renderer, objects: Objects) -> Tensor:
     return renderer.render(objects)
 
 
+def one_more(renderer: Renderer, objects: Objects, painted: int) -> Callable[[], None]:
+    """A call that paints each picture's last object, with gradients, where ``painted`` others are already."""
+    before = renderer.blank(len(objects))
+    for slot in range(painted):
+        before = renderer.paint(before, *(x[:, slot] for x in (objects.identity, objects.position, objects.rotation)))
+
+    def call() -> None:
+        position = objects.position[:, -1].clone().requires_grad_()
+        canvas = renderer.paint(before, objects.identity[:, -1], position, objects.rotation[:, -1])
+        renderer.develop(canvas).square().sum().backward()
+
+    return call
+
+
 def seconds(call: Callable[[], object], repeats: int) -> float:
     """Median time of a call, after two that do not count (compilation, allocation)."""
     times = []

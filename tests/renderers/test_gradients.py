@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from render_tools import at_cut_off, random_objects, renderers, small_scene, soup
 from torch import Tensor
 
-from renderers import RendererConfig
+from renderers import RendererConfig, build_renderer
+from scenes.layout import support
+from scenes.objects import Objects
+from scenes.scene import Scene, SceneConfig
 
 
 def test_pose_gradient_equals_finite_differences() -> None:
@@ -68,3 +71,26 @@ def test_no_triangle_makes_a_gradient_that_is_not_finite(triangles: list[list[li
         assert torch.isfinite(image).all()
         for gradient in torch.autograd.grad(image.sin().sum(), (corners, colours)):
             assert torch.isfinite(gradient).all()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(["crockery", "shapes"]),
+    st.lists(st.tuples(*[st.sampled_from([0.0, 1e-6, 0.37, 0.5, 1.0])] * 4, st.integers(0, 2)), min_size=1, max_size=3),
+    st.sampled_from([1e-9, 1e-5, 1e-2]),
+    st.sampled_from([1e-6, 1e-4, 1.0]),
+)
+def test_no_pose_that_can_be_drawn_makes_a_number_that_is_not_one(
+    catalogue: str, poses: list[tuple], sigma: float, gamma: float
+) -> None:
+    """Anywhere in the box of positions, with elevation, in each other and out of the picture; soft and hard."""
+    scene = Scene(SceneConfig(catalogue=catalogue, image_size=16, elevation=0.3))
+    low, high = (torch.as_tensor(corner, dtype=torch.float32) for corner in support(scene.layout, scene.catalogue))
+    unit = torch.tensor([pose[:4] for pose in poses])[None]
+    position = (low + unit[..., :3] * (high - low)).requires_grad_()
+    rotation = (2 * torch.pi * unit[..., 3] - torch.pi).requires_grad_()
+    objects = Objects(torch.tensor([[pose[4] for pose in poses]]), position, rotation, torch.ones(1, len(poses)))
+    image = build_renderer("streaming", scene, RendererConfig(sigma=sigma, gamma=gamma)).render(objects)
+    assert torch.isfinite(image).all() and image.min() >= -1e-6 and image.max() <= 1 + 1e-6
+    for gradient in torch.autograd.grad(image.sin().sum(), (position, rotation)):
+        assert torch.isfinite(gradient).all()
