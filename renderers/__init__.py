@@ -21,6 +21,7 @@ BACKENDS = {  # module -> class, imported only when asked for
     "reference": "Reference",
     "streaming": "Streaming",
     "pytorch3d": "PyTorch3D",
+    "finite_difference": "FiniteDifference",
 }
 
 

@@ -1,0 +1,99 @@
+"""What ``renderer=finite_difference`` can differentiate, by name: every other backend, ``mitsuba``, your own function.
+
+Names only, never an import path: a configuration or a checkpoint must not be able to run code. Whoever wants another
+function registers it from Python first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from renderers import BACKENDS, RendererConfig, build_renderer
+from renderers.convert import to_torch
+from scenes.camera import Camera
+from scenes.errors import UserError, nearest
+from scenes.objects import Objects
+from scenes.scene import Scene
+
+BlackBox = Callable[[Objects, Camera], np.ndarray]
+"""Scenes (numpy arrays) and a camera to pictures [batch, height, width, 3], floats in [0, 1]."""
+
+TOLERANCE = 1e-4  # beyond [0, 1], for sums that were rounded
+
+_registered: dict[str, Callable[[Scene, RendererConfig], BlackBox]] = {}
+
+
+def register(name: str, make: Callable[[Scene, RendererConfig], BlackBox]) -> None:
+    """Let ``renderer.black_box=name`` stand for what ``make`` returns for a scene and its settings.
+
+    Raises UserError where the name is taken.
+    """
+    if name in names():
+        raise UserError(f"there is a black box '{name}' already: choose another name")
+    _registered[name] = make
+
+
+def names() -> list[str]:
+    """Everything that ``renderer.black_box`` can be."""
+    return [*(name for name in BACKENDS if name != "finite_difference"), "mitsuba", *_registered]
+
+
+def build_black_box(name: str, scene: Scene, settings: RendererConfig) -> BlackBox:
+    """The black box of that name. Raises UserError for an unknown one, and for one that is not installed."""
+    if name not in names():
+        raise UserError(f"there is no renderer.black_box={name}; {nearest(name, names())}")
+    if name in _registered:
+        return _registered[name](scene, settings)
+    if name == "mitsuba":
+        from renderers.black_boxes.mitsuba import Mitsuba
+
+        return Mitsuba(scene, settings)
+    return Backend(name, scene, settings)
+
+
+class Backend:
+    """A backend of this project without its own gradients, on the CPU."""
+
+    def __init__(self, name: str, scene: Scene, settings: RendererConfig) -> None:
+        self.renderer = build_renderer(name, scene, settings)
+
+    @torch.no_grad()
+    def __call__(self, objects: Objects, camera: Camera) -> Float[np.ndarray, "batch height width 3"]:
+        return self.renderer.render(to_torch(objects)).numpy()
+
+    def softened(self, settings: RendererConfig) -> AbstractContextManager[None]:
+        """See ``Renderer.softened``."""
+        return self.renderer.softened(settings)
+
+
+@dataclass
+class Checked:
+    """A black box whose answers are looked at, because a wrong one shows only as a network that does not learn."""
+
+    name: str
+    function: BlackBox
+    camera: Camera
+
+    def __call__(self, objects: Objects) -> Float[np.ndarray, "batch height width 3"]:
+        """Its pictures. Raises UserError for a wrong shape, for numbers that are not finite or not in [0, 1]."""
+        pictures = np.asarray(self.function(objects, self.camera))
+        wanted = (len(objects), self.camera.height, self.camera.width, 3)
+        if pictures.shape != wanted:
+            raise self.wrong(f"pictures {list(pictures.shape)} instead of [batch, height, width, 3] = {list(wanted)}")
+        if not np.issubdtype(pictures.dtype, np.floating):
+            raise self.wrong(f"pictures of {pictures.dtype} instead of floats in [0, 1]")
+        low, high = pictures.min(initial=0), pictures.max(initial=0)  # both are NaN if any number is
+        if not np.isfinite([low, high]).all():
+            raise self.wrong("pictures with numbers that are not finite")
+        if low < -TOLERANCE or high > 1 + TOLERANCE:
+            raise self.wrong(f"colours from {low:.3g} to {high:.3g} instead of in [0, 1]")
+        return pictures
+
+    def wrong(self, what: str) -> UserError:
+        return UserError(f"the black box '{self.name}' returned {what}")
