@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -27,6 +28,9 @@ from renderers.base import Renderer
 from renderers.convert import channels_first
 from scenes.layout import support
 from scenes.scene import Scene
+
+COARSE = 8
+"""A baseline sees pictures averaged to so many pixels a side."""
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Schedule:
     identity_heat: float = 0.0
     yaw_heat: float = 0.0
     blend: float = 1.0
+    prior_odds: float = 1.0
 
 
 @dataclass
@@ -58,6 +63,8 @@ class Drawn:
     log_yaw: Float[Tensor, " batch"]
     kl: Float[Tensor, " batch"]
     heat: Float[Tensor, " batch"]
+    bin: Int[Tensor, " batch"]
+    noise: Float[Tensor, "batch 4"]
 
 
 class Air(nn.Module):
@@ -72,27 +79,41 @@ class Air(nn.Module):
         self.yaw_bins = config.yaw_bins
 
     def trace(
-        self, pictures: Float[Tensor, "picture height width 3"], samples: int, at: Schedule, sum_yaw: bool = False
+        self,
+        pictures: Float[Tensor, "picture height width 3"],
+        samples: int,
+        at: Schedule,
+        sum_yaw: bool = False,
+        sum_identity: bool = False,
+        context: bool = False,
     ) -> Trace:
-        """Unroll the posterior as often as the prior has objects, with `samples` draws a picture."""
+        """Unroll the posterior as often as the prior has objects, with `samples` draws a picture.
+
+        The flags ask for `turned`, `swapped` and `context` of the trace, which not every estimator needs.
+        """
         each = repeat(pictures, "picture ... -> (picture sample) ...", sample=samples)
         looked = self.posterior.encoder.look(channels_first(pictures))
         looked = repeat(looked, "picture ... -> (picture sample) ...", sample=samples)
         canvas, state = self.renderer.blank(len(each)), self.posterior.start(len(each))
         image = self.renderer.develop(canvas)
         likelihoods, drawn, presence, turned = [log_likelihood(image, each, at.sigma, at.pyramid)], [], [], []
+        swapped, contexts = [], []
         for _ in range(self.prior.max_objects):
             features = self.look(looked, each, image)
             proposal = self.posterior.propose(features, state)
             draw = self.draw(proposal, at)
             if sum_yaw:
                 turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))
-            canvas = self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
+            if context:
+                contexts.append(self.context(each, image, proposal))
+            before, canvas = canvas, self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
+            if sum_identity:
+                swapped.append(self.swap(before, proposal, draw, likelihoods[-1], each, at))
             presence.append(proposal.presence_logit)
             drawn.append(draw)
-        return gather(likelihoods, presence, drawn, turned, samples)
+        return gather(likelihoods, presence, drawn, turned, swapped, contexts, samples)
 
     def look(self, looked: Tensor, pictures: Tensor, image: Tensor) -> Float[Tensor, "batch channel row column"]:
         """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
@@ -102,16 +123,55 @@ class Air(nn.Module):
         """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""
         identity = proposal.identity.sample()
         pose = self.posterior.pose(proposal, identity)
-        yaw_bin, sample = pose.yaw_bin.sample(), pose.box.sample()
+        return self.drawn(proposal, identity, pose, pose.yaw_bin.sample(), pose.box.sample(), at)
+
+    def drawn(
+        self, proposal: Proposal, identity: Tensor, pose: Pose, yaw_bin: Tensor, sample: Tensor, at: Schedule
+    ) -> Drawn:
+        """The object of these choices, and what it costs."""
         free = torch.cat([self.prior.free, self.prior.free.new_ones(1)])
         position, rotation = self.place(sample, yaw_bin)
         kl_identity, kl_yaw = proposal.identity.kl(), pose.yaw_bin.kl()
         kl = kl_identity + kl_yaw + pose.box.kl(sample, free)
         heat = at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
         log_identity, log_yaw = proposal.identity.log_prob(identity), pose.yaw_bin.log_prob(yaw_bin)
+        offset, noise = sample[:, 3].sigmoid(), ((sample - pose.box.mean) / pose.box.std).detach()
         return Drawn(
-            identity, position, rotation, pose.yaw_bin, sample[:, 3].sigmoid(), log_identity, log_yaw, kl, heat
+            identity, position, rotation, pose.yaw_bin, offset, log_identity, log_yaw, kl, heat, yaw_bin, noise
         )
+
+    def swap(
+        self, canvas: Tensor, proposal: Proposal, draw: Drawn, likelihood: Tensor, pictures: Tensor, at: Schedule
+    ) -> Float[Tensor, " batch"]:
+        """E F_t over the identities of the drawn object, each painted once on the canvas before it, less its own F_t.
+
+        Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
+        with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
+        """
+        probs, expected = proposal.identity.probs, torch.zeros_like(likelihood)
+        own = (likelihood - draw.kl - draw.heat).detach()
+        for shift in range(1, probs.shape[-1]):
+            with torch.no_grad():
+                identity = (draw.identity + shift) % probs.shape[-1]
+                pose = self.posterior.pose(proposal, identity)
+                sample = pose.box.mean + pose.box.std * draw.noise
+                yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
+                other = self.drawn(proposal, identity, pose, yaw_bin, sample, at)
+                painted = self.renderer.paint(canvas, other.identity, other.position, other.rotation)
+                likelihood = log_likelihood(self.renderer.develop(painted), pictures, at.sigma, at.pyramid)
+                gain = likelihood - other.kl - other.heat - own
+            expected = expected + probs.gather(-1, identity[:, None]).squeeze(-1) * gain
+        return expected
+
+    def context(self, pictures: Tensor, image: Tensor, proposal: Proposal) -> Float[Tensor, "batch feature"]:
+        """What a baseline may look at before the step's decisions: picture and residual, coarsely, and the state."""
+        seen = channels_first(torch.cat([pictures, pictures - image], -1))
+        return torch.cat([F.adaptive_avg_pool2d(seen, COARSE).flatten(1), proposal.state], -1).detach()
+
+    @property
+    def context_size(self) -> int:
+        """Length of a step's `context`."""
+        return 6 * COARSE**2 + self.posterior.config.hidden
 
     def turn(
         self, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
@@ -151,13 +211,26 @@ class Air(nn.Module):
         return (yaw_bin + offset) * (2 * math.pi / self.yaw_bins) - math.pi
 
 
+def same_quantile(drawn: Int[Tensor, " batch"], before: Choice, after: Choice) -> Int[Tensor, " batch"]:
+    """A draw from `after` by the random number that gave `drawn` from `before`: the same one where the two agree."""
+    upper = before.probs.cumsum(-1).gather(-1, drawn[:, None])
+    number = upper - torch.rand_like(upper) * before.probs.gather(-1, drawn[:, None])
+    return (number >= after.probs.cumsum(-1)[:, :-1]).sum(-1)
+
+
 def gather(
-    likelihoods: list[Tensor], presence: list[Tensor], drawn: list[Drawn], turned: list[Tensor], samples: int
+    likelihoods: list[Tensor],
+    presence: list[Tensor],
+    drawn: list[Drawn],
+    turned: list[Tensor],
+    swapped: list[Tensor],
+    contexts: list[Tensor],
+    samples: int,
 ) -> Trace:
     """Per-step lists of [picture*sample] to the [picture, sample, step] tensors of a Trace."""
 
     def stack(values: list[Tensor]) -> Tensor:
-        return rearrange(torch.stack(values, -1), "(picture sample) step -> picture sample step", sample=samples)
+        return rearrange(torch.stack(values, -1), "(picture sample) ... -> picture sample ...", sample=samples)
 
     return Trace(
         log_likelihood=stack(likelihoods),
@@ -167,4 +240,6 @@ def gather(
         turned=torch.stack(turned, -1) if turned else None,
         kl=stack([draw.kl for draw in drawn]),
         heat=stack([draw.heat for draw in drawn]),
+        swapped=stack(swapped) if swapped else None,
+        context=stack(contexts).transpose(-1, -2) if contexts else None,
     )

@@ -8,6 +8,7 @@ Sampling object t whether or not it is "present" makes the sum over counts exact
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,8 @@ class Trace:
     the choices that were sampled at each step; `kl` is everything of KL_t but the presence; `heat` is the extra weight
     on the KL of the choices while training is young, which the count does not see. `turned`, where it is asked for,
     is for the first sample of each picture the expectation of log p(x | z_1..t) over the yaw bins of object t.
+    `swapped` is the expectation of F_t over the identities of object t, less the F_t of the one that was drawn.
+    `context`, without gradient, is what a baseline may know: all of it comes before anything of step t is decided.
     """
 
     log_likelihood: Float[Tensor, "picture sample count"]
@@ -33,6 +36,8 @@ class Trace:
     kl: Float[Tensor, "picture sample step"]
     heat: Float[Tensor, "picture sample step"]
     turned: Float[Tensor, "picture step"] | None = None
+    swapped: Float[Tensor, "picture sample step"] | None = None
+    context: Float[Tensor, "picture sample step feature"] | None = None
 
 
 def log_count_posterior(
@@ -52,6 +57,12 @@ def log_count_posterior(
 def prefix_bounds(trace: Trace, log_prior: Float[Tensor, " count"]) -> Float[Tensor, "picture sample count"]:
     """F_n = log p(x | z_1..n) + log p(n) - sum_{t<=n} KL_t, the bound with the count fixed to n (less its entropy)."""
     return trace.log_likelihood + log_prior - up_to(trace.kl)
+
+
+def tilted(log_prior: Float[Tensor, " count"], odds: float) -> Float[Tensor, " count"]:
+    """The count prior with each further object `odds` times as likely as it was: p(n) odds^n, normalised."""
+    tilt = torch.arange(len(log_prior), dtype=log_prior.dtype, device=log_prior.device) * math.log(odds)
+    return log_prior + tilt - ((log_prior + tilt).logsumexp(0) - log_prior.logsumexp(0))
 
 
 def up_to(cost: Float[Tensor, "*batch step"]) -> Float[Tensor, "*batch count"]:

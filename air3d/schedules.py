@@ -16,7 +16,8 @@ class ScheduleConfig:
     sigma falls geometrically, the pyramid linearly to 0, and the warm phase (pose and identity see every count alike)
     gives way to the ELBO between `warm_until` and `blend_until`. The heats, in squared error of a picture, weigh the KL
     of count, identity and yaw bin until `*_until`: without them every object soon becomes the one that costs least on
-    average, before the network has learned to tell them apart, and a saturated softmax never comes back.
+    average, before the network has learned to tell them apart, and a saturated softmax never comes back. `prior_odds`
+    makes each further object that many times likelier at first; it falls geometrically to 1 until `prior_until`.
 
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.
@@ -35,6 +36,8 @@ class ScheduleConfig:
     warm_until: float = 0.02
     blend_until: float = 0.15
     rate_end: float = 0.1
+    prior_odds: float = 1.0
+    prior_until: float = 0.25
     render_sigma_start: float | None = None
     render_gamma_start: float | None = None
     render_blur_start: float | None = None
@@ -46,6 +49,8 @@ class ScheduleConfig:
         for name in ("render_sigma_start", "render_gamma_start", "render_blur_start"):
             if (start := getattr(self, name)) is not None and not start > 0:
                 raise UserError(f"trainer.schedule.{name}={start} must be above 0, or null for no schedule")
+        if not self.prior_odds > 0:
+            raise UserError(f"trainer.schedule.prior_odds={self.prior_odds} must be above 0; 1 is no schedule")
         if self.blend_until < self.warm_until:
             raise UserError(f"blend_until={self.blend_until} lies before warm_until={self.warm_until}")
 
@@ -59,6 +64,7 @@ class ScheduleConfig:
             identity_heat=self.identity_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.identity_until)),
             yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
             blend=ramp(progress, self.warm_until, self.blend_until),
+            prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),
         )
 
     def rate(self, progress: float) -> float:

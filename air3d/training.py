@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from air3d.checkpoint import Run, load_weights, save_checkpoint
-from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds
+from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds, tilted
 from air3d.gradients import estimator
 from air3d.splits import train_seed
 from air3d.tracking import Tracker
@@ -31,9 +31,16 @@ class Trainer:
     def __init__(self, run: Run, run_dir: Path, tracker: Tracker):
         self.run, self.run_dir, self.tracker = run, run_dir, tracker
         self.settings = run.config.trainer
-        self.surrogate = estimator(run.config.gradient)
+        self.surrogate = estimator(run.config.gradient, run.model.context_size)
         self.parameters = list(run.model.posterior.parameters())
+        self.rates = [self.settings.learning_rate]
         self.optimiser = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate)
+        # what an estimator learns for itself, a baseline: it has a rate of its own and no part in the clipping
+        self.learned = self.surrogate if isinstance(self.surrogate, nn.Module) else nn.Module()
+        self.learned.to(run.config.device)
+        if learned := list(self.learned.parameters()):
+            self.optimiser.add_param_group({"params": learned})
+            self.rates.append(run.config.gradient.baseline_learning_rate)
         self.validation = Validation(run, run_dir, tracker)
         self.step, self.seconds, self.best, self.stopped = 0, 0.0, -math.inf, False
 
@@ -65,15 +72,16 @@ class Trainer:
     def train_step(self) -> dict[str, float]:
         """One batch of scenes never seen before, one step of Adam."""
         at = self.settings.schedule.at(self.progress())
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * self.settings.schedule.rate(self.progress())
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * self.settings.schedule.rate(self.progress())
         prior = self.run.model.prior
+        log_prior = tilted(prior.log_count, at.prior_odds)
         gradient = self.run.config.gradient
         pictures, renderer = self.pictures(), self.run.renderer
         # the backward pass as well: a black box is asked again there
         with renderer.softened(self.settings.schedule.softness(self.progress(), renderer.settings)):
-            trace = self.run.model.trace(pictures, gradient.samples, at, gradient.sum_yaw)
-            bound = self.surrogate(trace, prior.log_count, prior.min_objects, at.blend, at.count_heat).mean()
+            trace = self.run.model.trace(pictures, gradient.samples, at, **gradient.extras())
+            bound = self.surrogate(trace, log_prior, prior.min_objects, at.blend, at.count_heat).mean()
             # times sigma squared: the size of the gradient, and so what clipping means, stays the same as sigma falls
             loss = -(at.sigma**2) * bound
             self.optimiser.zero_grad(set_to_none=True)
@@ -125,6 +133,7 @@ class Trainer:
         return {
             "model": self.run.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "estimator": self.learned.state_dict(),
             "random": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
@@ -136,8 +145,9 @@ class Trainer:
         save_checkpoint(self.run_dir / name, self.state())
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on exactly where `state` was saved: weights, optimiser, random state, place in the stream."""
+        """Go on exactly where `state` was saved: weights, baseline, optimiser, random state, place in the stream."""
         load_weights(self.run, state, self.run_dir / "last.pt")
+        self.learned.load_state_dict(state.get("estimator", {}))  # a run from before there were baselines has none
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]

@@ -1,7 +1,18 @@
-"""Estimators of the gradient of the ELBO, one file each; `gradient=NAME` picks one."""
+"""Estimators of the gradient of the ELBO, one file each; `gradient=NAME` picks one.
+
+All of them turn a trace into one scalar for each picture, whose gradient is the estimate. They differ in what is summed
+exactly and in what the rest is compared with:
+
+    name               presence    identity                            baseline
+    nvil               sampled     sampled                             a network that is learned alongside
+    leave_one_out      sampled     sampled                             the other samples of the same picture
+    enumerate_counts   summed      sampled                             the other samples of the same picture
+    local_expectation  summed      summed, a step at a time            the other samples of the same picture
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,33 +20,66 @@ from jaxtyping import Float
 from torch import Tensor
 
 from air3d.elbo import Trace
-from air3d.gradients import enumerate_counts
+from air3d.gradients import enumerate_counts, leave_one_out, local_expectation, nvil
 from scenes.errors import UserError, nearest
 
 
 class Estimator(Protocol):
+    """A function, or a module where there is something to learn: then its parameters are trained and saved as well."""
+
     def __call__(
         self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
     ) -> Float[Tensor, " picture"]: ...
 
 
-ESTIMATORS: dict[str, Estimator] = {"enumerate_counts": enumerate_counts.surrogate}
+@dataclass(frozen=True)
+class Kind:
+    """How to build an estimator, given the length of a step's context, and what it asks of the trace."""
+
+    build: Callable[[int], Estimator]
+    needs: str | None = None
+    least_samples: int = 1
+
+
+ESTIMATORS: dict[str, Kind] = {
+    "nvil": Kind(nvil.Nvil, needs="context"),
+    "leave_one_out": Kind(lambda context: leave_one_out.surrogate, least_samples=2),
+    "enumerate_counts": Kind(lambda context: enumerate_counts.surrogate),
+    "local_expectation": Kind(lambda context: local_expectation.surrogate, needs="sum_identity"),
+}
 
 
 @dataclass
 class GradientConfig:
-    """Which estimator, how many draws of the posterior a picture gets, and whether yaw bins are summed out."""
+    """Which estimator, how many draws of the posterior a picture gets, and whether yaw bins are summed out.
+
+    `baseline_learning_rate` is that of nvil's network. `trainer.schedule.prior_odds` takes its value from `prior_odds`
+    unless it is set there.
+    """
 
     name: str = "enumerate_counts"
     samples: int = 4
     sum_yaw: bool = False
+    baseline_learning_rate: float = 3e-3
+    prior_odds: float = 1.0
 
     def __post_init__(self) -> None:
         if self.name not in ESTIMATORS:
             raise UserError(f"gradient={self.name} is unknown; {nearest(self.name, ESTIMATORS)}")
-        if self.samples < 1:
-            raise UserError(f"gradient.samples must be at least 1, not {self.samples}")
+        least = ESTIMATORS[self.name].least_samples
+        if self.samples < least:
+            raise UserError(f"gradient.samples must be at least {least} with {self.name}, not {self.samples}")
+        if self.sum_yaw and self.name != "enumerate_counts":
+            raise UserError(f"gradient.sum_yaw=true belongs to enumerate_counts, not to {self.name}")
+        if not self.baseline_learning_rate > 0:
+            raise UserError(f"gradient.baseline_learning_rate must be above 0, not {self.baseline_learning_rate}")
+
+    def extras(self) -> dict[str, bool]:
+        """What `Air.trace` is asked for beyond the usual."""
+        needs = ESTIMATORS[self.name].needs
+        return {"sum_yaw": self.sum_yaw} | ({needs: True} if needs else {})
 
 
-def estimator(config: GradientConfig) -> Estimator:
-    return ESTIMATORS[config.name]
+def estimator(config: GradientConfig, context: int) -> Estimator:
+    """The estimator of that name, for traces whose steps have a context of that length."""
+    return ESTIMATORS[config.name].build(context)

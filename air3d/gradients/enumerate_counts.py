@@ -31,18 +31,24 @@ def surrogate(
     was given up too early still learns where to be. `heat` adds to the weight of KL(q(n) || p(n)), so that presence
     stays undecided while the likelihoods cannot be trusted. At 1 and 0 this is the gradient of the plain ELBO.
     """
+    value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend, heat)
+    if trace.turned is None:
+        return (value + (gains * (trace.log_identity + trace.log_yaw)).sum(-1)).mean(-1)
+    choice = (gains * trace.log_identity + later * trace.log_yaw).sum(-1)
+    return (value + choice).mean(-1) + (reached[:, 0] * trace.turned).sum(-1)
+
+
+def summed_counts(
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float, heat: float
+) -> tuple[Float[Tensor, "picture sample"], Tensor, Tensor, Tensor]:
+    """What is differentiated as it stands, with the sum over counts exact, and the `advantages` of the choices."""
     bounds = prefix_bounds(trace, log_prior)
     heated = bounds - up_to(trace.heat)
     log_q = log_count_posterior(trace.presence_logit, min_count)
     weights = count_weights(log_q.detach(), blend)
     pose = (weights * heated).sum(-1)
     count = expected_bound(log_q, bounds.detach()) - heat * count_kl(log_q, log_prior)
-    identity, yaw, reached = advantages(heated, log_q, weights)
-    if trace.turned is None:
-        choice = (identity * (trace.log_identity + trace.log_yaw)).sum(-1)
-        return (pose + count + choice).mean(-1)
-    choice = (identity * trace.log_identity + yaw * trace.log_yaw).sum(-1)
-    return (pose + count + choice).mean(-1) + (reached[:, 0] * trace.turned).sum(-1)
+    return pose + count, *advantages(heated, log_q, weights)
 
 
 def count_weights(log_q: Float[Tensor, "*batch count"], blend: float) -> Float[Tensor, "*batch count"]:
@@ -58,12 +64,16 @@ def advantages(
     log_q: Float[Tensor, "picture sample count"],
     weights: Float[Tensor, "picture sample count"],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What multiplies grad log q of the identity and of the yaw bin, and r_t, each [picture, sample, step]."""
+    """What multiplies grad log q of a choice of step t, and r_t, each [picture, sample, step].
+
+    First the credit for all that comes after the choice, then that for later objects alone, where what the object
+    itself makes of the picture is summed over the alternatives.
+    """
     log_q = log_q.masked_fill(log_q == -torch.inf, 0.0)
     after, reached = onwards(weights * (bounds - log_q)), onwards(weights)
-    identity = leave_one_out(after - reached * bounds[..., :-1])
-    yaw = leave_one_out(after - reached * bounds[..., 1:])
-    return identity, yaw, reached
+    gains = leave_one_out(after - reached * bounds[..., :-1])
+    later = leave_one_out(after - reached * bounds[..., 1:])
+    return gains, later, reached
 
 
 def onwards(terms: Float[Tensor, "*batch count"]) -> Float[Tensor, "*batch step"]:

@@ -33,8 +33,9 @@ def weights(trainer: Trainer) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in trainer.parameters])
 
 
-def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path) -> None:
-    options = ("trainer.steps=6", "trainer.validate_every=3")
+@pytest.mark.parametrize("gradient", ["enumerate_counts", "nvil"])
+def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path, gradient: str) -> None:
+    options = ("trainer.steps=6", "trainer.validate_every=3", f"gradient={gradient}")
     whole = small_trainer(tmp_path / "whole", *options)
     whole.fit()
 
@@ -53,6 +54,8 @@ def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path) -> None:
     second.fit()
     assert torch.equal(weights(whole), weights(second))
     assert torch.equal(whole.state()["random"], second.state()["random"])
+    learned, again = whole.state()["estimator"], second.state()["estimator"]
+    assert bool(learned) == (gradient == "nvil") and all(torch.equal(learned[key], again[key]) for key in learned)
     assert not torch.equal(weights(whole), weights(first))
 
 

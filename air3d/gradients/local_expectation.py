@@ -1,0 +1,33 @@
+"""Presence is summed out exactly, and so is, one step at a time, the identity: local expectation gradients.
+
+    grad ELBO = grad [ sum_n q(n) (F_n - log q(n)) ]                                as in enumerate_counts
+              + sum_t r_t grad sum_k q(identity_t = k) F_t(k)                       exact in k, one paint for each k
+              + sum_t (R_t - r_t F_t - b_t) grad log q(identity_t)                  likelihood ratio
+              + sum_t (R_t - r_t F_{t-1} - b_t) grad log q(yaw_t)                   likelihood ratio
+
+after Titsias & Lazaro-Gredilla 2015, "Local Expectation Gradients for Black Box Variational Inference". F_t(k) is the
+bound of the first t objects if the last of them is a k, the earlier ones held; a k that was not drawn gets a pose of
+its own from the posterior, from the same random numbers. What is exact: the sum over the identities of what object t
+itself makes of the picture and costs. What is not: what later objects make of it, R_t - r_t F_t, since they would have
+been drawn differently had it been another identity; that stays a likelihood ratio, with the other samples of the same
+picture as baseline (b_t). The pose is still averaged by sampling, and the gradient of a pose runs only through the
+identity that was drawn.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from air3d.elbo import Trace
+from air3d.gradients.enumerate_counts import summed_counts
+
+
+def surrogate(
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
+) -> Float[Tensor, " picture"]:
+    """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
+    assert trace.swapped is not None, "local_expectation needs Air.trace(.., sum_identity=True)"
+    value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend, heat)
+    choice = reached * trace.swapped + later * trace.log_identity + gains * trace.log_yaw
+    return (value + choice.sum(-1)).mean(-1)

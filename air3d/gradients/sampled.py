@@ -1,0 +1,92 @@
+"""Presence sampled too: what `nvil` and `leave_one_out` share.
+
+A draw is a sequence of decisions. At step t, if the objects have not stopped yet, presence decides whether there is one
+more, and if so, identity and yaw bin decide which; they are one decision here, since nothing is paid between them. The
+paper stops drawing when presence is 0. A trace has drawn and painted every step already, so a count sampled from its
+q(n) gives the same draw, and what lies beyond the count is left unused.
+
+With G_n = log p(x | z_1..n) - sum_{s<=n} KL_s, each decision is credited with what comes after it (Mnih & Gregor 2014,
+section 2.2), and log p(x | ..) telescopes over the objects because every prefix has been painted:
+
+    presence_t    G_n - G_{t-1} + log p(n) - log q(n | at least t - 1)
+    choice_t      G_n - G_{t-1} + log p(n) - log q(n | at least t)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from air3d.elbo import Trace, log_count_posterior, up_to
+from air3d.gradients.enumerate_counts import count_weights
+
+
+@dataclass
+class Decisions:
+    """What each draw decided. `kind` is 0 for presence, 1 for identity and yaw bin.
+
+    `bound` is the part of the bound that is differentiated as it stands, nats. `reward`, which carries no gradient, and
+    `log_q` count only where the decision was `taken`.
+    """
+
+    bound: Float[Tensor, "picture sample"]
+    log_q: Float[Tensor, "picture sample step kind"]
+    reward: Float[Tensor, "picture sample step kind"]
+    taken: Bool[Tensor, "picture sample step kind"]
+
+    def surrogate(self, baseline: Float[Tensor, "picture sample step kind"]) -> Float[Tensor, " picture"]:
+        """Score function with a baseline. A baseline may know everything but the decision and what came of it."""
+        advantage = (self.reward - baseline.detach()) * self.taken
+        return (self.bound + (advantage * self.log_q).sum((-1, -2))).mean(-1)
+
+
+def decide(
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
+) -> Decisions:
+    """Sample a count for each draw of the trace and credit its decisions; `blend` and `heat` as in enumerate_counts.
+
+    In the warm phase pose and choices see a count from the blended weights and presence one from q(n). Both come from
+    the same random number and are the same count once `blend` is 1.
+    """
+    steps = torch.arange(1, trace.kl.shape[-1] + 1, device=trace.kl.device)
+    log_q = log_count_posterior(trace.presence_logit, min_count).detach()
+    number = torch.rand_like(log_q[..., :1])
+    count, warm_count = sample(log_q.exp(), number), sample(count_weights(log_q, blend), number)
+    plain = trace.log_likelihood - up_to(trace.kl)
+    heated = plain - up_to(trace.heat)
+    more = count >= steps
+    log_presence = F.logsigmoid(torch.where(more, trace.presence_logit, -trace.presence_logit))
+    presence, choice = rewards(plain.detach(), heated.detach(), log_q, log_prior, heat, count, warm_count)
+    return Decisions(
+        bound=heated.gather(-1, warm_count).squeeze(-1),
+        log_q=torch.stack([log_presence, trace.log_identity + trace.log_yaw], -1),
+        reward=torch.stack([presence, choice], -1),
+        taken=torch.stack([(count >= steps - 1) & (steps > min_count), warm_count >= steps], -1),
+    )
+
+
+def sample(weights: Float[Tensor, "*batch count"], number: Float[Tensor, "*batch 1"]) -> Int[Tensor, "*batch 1"]:
+    """The count at which the cumulative weights pass `number`, uniform in [0, 1)."""
+    return (number >= weights.cumsum(-1)[..., :-1]).sum(-1, keepdim=True)
+
+
+def rewards(
+    plain: Float[Tensor, "picture sample count"],
+    heated: Float[Tensor, "picture sample count"],
+    log_q: Float[Tensor, "picture sample count"],
+    log_prior: Float[Tensor, " count"],
+    heat: float,
+    count: Int[Tensor, "picture sample 1"],
+    warm_count: Int[Tensor, "picture sample 1"],
+) -> tuple[Float[Tensor, "picture sample step"], Float[Tensor, "picture sample step"]]:
+    """The credits of presence and of choice, by the formulas above; without meaning where nothing was decided."""
+    reached = log_q.flip(-1).logcumsumexp(-1).flip(-1)  # log q(at least n)
+    gain = log_prior - log_q
+    presence = plain.gather(-1, count) - plain[..., :-1]
+    presence = presence + (1 + heat) * (gain.gather(-1, count) + reached[..., :-1])
+    choice = heated.gather(-1, warm_count) - heated[..., :-1] + gain.gather(-1, warm_count) + reached[..., 1:]
+    return presence, choice

@@ -1,0 +1,131 @@
+"""A model small enough to enumerate: two steps, two identities, two yaw bins, a pose of one number per step.
+
+Everything the posterior decides depends on what it drew before, as in the real model; the likelihood is quadratic in the
+poses, so that their expectation is closed form.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from air3d.elbo import Trace, expected_bound, log_count_posterior, up_to
+from air3d.gradients import Estimator
+
+STD = 0.3
+LOG_PRIOR = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64).log()
+CONTEXT = 4
+"""Length of what a baseline may know of a step."""
+
+
+def parameters() -> dict[str, Tensor]:
+    """Logits and means; indices are what was drawn before, in the order identity, bin, identity, bin."""
+    generator = torch.Generator().manual_seed(3)
+    sizes = {
+        "identity1": (2,), "yaw1": (2, 2), "identity2": (2, 2, 2), "yaw2": (2, 2, 2, 2),
+        "rho1": (), "rho2": (2, 2), "mean1": (2,), "mean2": (2, 2, 2),
+    }  # fmt: skip
+    return {
+        name: torch.randn(size, generator=generator, dtype=torch.float64).requires_grad_()
+        for name, size in sizes.items()
+    }
+
+
+def log_likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor, pose1: Tensor, pose2: Tensor, variance: float) -> Tensor:
+    """Of 0, 1 and 2 objects. `variance` is added where a pose stands for its mean: E (u - a)^2 = (m - a)^2 + s^2."""
+    one = -3.0 * ((pose1 - 2.0 * i + 0.5) ** 2 + variance) + 1.5 * i + 2.0 * (i != a)
+    two = one - 2.0 * ((pose2 - i + 1.5 * j) ** 2 + variance) + 2.0 * (i == j) - 1.0 * (a == b) + 0.5 * i * b
+    return torch.stack([torch.full_like(one, -2.0), one, two], -1)
+
+
+def exact_bound(theta: dict[str, Tensor], min_count: int = 0) -> Tensor:
+    total = torch.zeros((), dtype=torch.float64)
+    for i, a, j, b in itertools.product((0, 1), repeat=4):
+        share = theta["identity1"].softmax(0)[i] * theta["yaw1"][i].softmax(0)[a]
+        share = share * theta["identity2"][i, a].softmax(0)[j] * theta["yaw2"][i, a, j].softmax(0)[b]
+        drawn = [torch.tensor(x) for x in (i, a, j, b)]
+        likelihood = log_likelihood(*drawn, theta["mean1"][i], theta["mean2"][i, a, j], STD**2)
+        log_q = log_count_posterior(torch.stack([theta["rho1"], theta["rho2"][i, a]]), min_count)
+        total = total + share * expected_bound(log_q, likelihood + LOG_PRIOR - up_to(kls(theta, *drawn[:3])))
+    return total
+
+
+def kls(theta: dict[str, Tensor], i: Tensor, a: Tensor, j: Tensor) -> Tensor:
+    """KL_1 and KL_2 of the choices, exact."""
+    one = categorical_kl(theta["identity1"]) + categorical_kl(theta["yaw1"])[i]
+    two = categorical_kl(theta["identity2"])[i, a] + categorical_kl(theta["yaw2"])[i, a, j]
+    return torch.stack([one, two], -1)
+
+
+def categorical_kl(logits: Tensor) -> Tensor:
+    return (logits.softmax(-1) * (logits.log_softmax(-1) + torch.log(torch.tensor(2.0)))).sum(-1)
+
+
+def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
+    choice = torch.distributions.Categorical(logits=logits.detach()).sample()
+    return choice, logits.log_softmax(-1).gather(-1, choice[..., None]).squeeze(-1)
+
+
+def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False, heat: float = 0.0) -> Trace:
+    """What the unrolled posterior would leave behind, with the same choices and reparameterised poses.
+
+    `heat` is the extra weight on the KL of the choices.
+    """
+    shape = (pictures, samples)
+    i, log_i = choose(theta["identity1"].expand(*shape, 2))
+    a, log_a = choose(theta["yaw1"][i])
+    j, log_j = choose(theta["identity2"][i, a])
+    b, log_b = choose(theta["yaw2"][i, a, j])
+    noise = torch.randn(2, *shape, dtype=torch.float64)
+    kl = kls(theta, i, a, j)
+
+    def likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor) -> Tensor:
+        poses = theta["mean1"][i] + STD * noise[0], theta["mean2"][i, a, j] + STD * noise[1]
+        return log_likelihood(i, a, j, b, *poses, 0.0)
+
+    def turned() -> Tensor:
+        bins = torch.zeros_like(i), torch.ones_like(i)
+        turn1 = torch.stack([likelihood(i, bin, j, b)[..., 1] for bin in bins], -1).detach()
+        turn2 = torch.stack([likelihood(i, a, j, bin)[..., 2] for bin in bins], -1).detach()
+        turns = [(theta["yaw1"][i].softmax(-1) * turn1).sum(-1), (theta["yaw2"][i, a, j].softmax(-1) * turn2).sum(-1)]
+        return torch.stack(turns, -1)[:, 0]
+
+    def swapped() -> Tensor:
+        """The other identity with a yaw bin of its own, and the same random number for its pose."""
+        bin1, bin2 = choose(theta["yaw1"][1 - i])[0], choose(theta["yaw2"][i, a, 1 - j])[0]
+        one = likelihood(1 - i, bin1, j, b)[..., 1] - (1 + heat) * kls(theta, 1 - i, a, j)[..., 0]
+        two = likelihood(i, a, 1 - j, bin2)[..., 2] - (1 + heat) * kls(theta, i, a, 1 - j)[..., 1]
+        own = likelihood(i, a, j, b)[..., 1:] - (1 + heat) * kl
+        gains = (torch.stack([one, two], -1) - own).detach()
+        return torch.stack([1 - log_i.exp(), 1 - log_j.exp()], -1) * gains
+
+    first = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64).expand(*shape, CONTEXT)
+    second = torch.stack([torch.zeros_like(i), torch.ones_like(i), i, a], -1).double()
+    return Trace(
+        log_likelihood=likelihood(i, a, j, b),
+        presence_logit=torch.stack([theta["rho1"].expand(shape), theta["rho2"][i, a]], -1),
+        log_identity=torch.stack([log_i, log_j], -1),
+        log_yaw=torch.stack([log_a, log_b], -1),
+        turned=turned() if sum_yaw else None,
+        swapped=swapped(),
+        context=torch.stack([first, second], -2),
+        kl=kl,
+        heat=heat * kl,
+    )
+
+
+def gradients(
+    estimator: Estimator, samples: int, repeats: int = 100, pictures: int = 400, min_count: int = 0,
+    sum_yaw: bool = False, blend: float = 1.0, heat: float = 0.0,
+) -> dict[str, Tensor]:  # fmt: skip
+    """Estimates [repeats, ...] of the gradient of each parameter, each the mean over `pictures` independent ones."""
+    theta = parameters()
+    rows: dict[str, list[Tensor]] = {key: [] for key in theta}
+    for _ in range(repeats):
+        trace = draw(theta, pictures, samples, sum_yaw, heat)
+        loss = estimator(trace, LOG_PRIOR, min_count, blend, heat).mean()
+        for key, value in zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True):
+            rows[key].append(value)
+    return {key: torch.stack(values) for key, values in rows.items()}
