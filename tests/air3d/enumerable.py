@@ -1,7 +1,7 @@
 """A model small enough to enumerate: two steps, two identities, two yaw bins, a pose of one number per step.
 
-Everything the posterior decides depends on what it drew before, as in the real model; the likelihood is quadratic in the
-poses, so that their expectation is closed form.
+Everything the posterior decides depends on what it drew before, as in the real model; the likelihood is quadratic in
+the poses, so that their expectation is closed form.
 """
 
 from __future__ import annotations
