@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from air3d.cli import one_line
 from renderers import Renderer, RendererConfig, build_renderer
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)
