@@ -1,10 +1,7 @@
-"""The loops of ``streaming``: triangles into pictures, and gradients back. Every picture is handled by one thread.
+"""The loops of ``streaming`` on a CPU: triangles into pictures, and gradients back. One thread handles a picture.
 
 A kernel takes pictures ``start .. stop`` of a batch. Nothing is stored between forward and backward: the backward
-meets the same fragments again and pulls the layers' gradients through the formulas in reverse. ``hit`` holds the
-geometry both share. Names follow ``canvas``: m depth, S weight, C colour, L log_clear; ``g_x`` is dLoss/dx.
-
-Constants are np.float32 on purpose: a bare 1.0 would turn float32 arithmetic into float64.
+meets the same fragments again and pulls the layers' gradients through the formulas (streaming_formulas) in reverse.
 """
 
 from __future__ import annotations
@@ -14,66 +11,36 @@ import math
 import numpy as np
 from numba import njit
 
-ZERO, ONE, TWO, HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
-EPS = np.float32(1e-10)
-TINY = np.float32(1e-8)  # PyTorch3D's kEpsilon: smallest area, squared edge length, depth
+from renderers import streaming_formulas as formulas
+from renderers.streaming_formulas import EPS, FAR, HALF, ONE, TWO, ZERO
+
 FAST = {"contract", "arcp", "nsz", "reassoc"}  # no nnan or ninf: comparisons with NaN must stay false
+inlined = njit(inline="always", fastmath=FAST)
+called = njit(fastmath=FAST)
+seen, span, inverse_square = inlined(formulas.seen), inlined(formulas.span), inlined(formulas.inverse_square)
+hit, weights, coverage = called(formulas.hit), called(formulas.weights), called(formulas.coverage)
+pull_distance, pull_weight = called(formulas.pull_distance), called(formulas.pull_weight)
 
 
 @njit(inline="always")
-def nearest_on_edge(px, py, ax, ay, bx, by):
-    """Squared distance of a point to the segment ab, and where on it (0 at a, 1 at b) the nearest point lies."""
-    ex, ey = bx - ax, by - ay
-    length = ex * ex + ey * ey
-    t = ONE
-    if length > TINY:
-        t = min(max(((px - ax) * ex + (py - ay) * ey) / length, ZERO), ONE)
-    rx, ry = ax + t * ex - px, ay + t * ey - py
-    return rx * rx + ry * ry, t
-
-
-@njit(fastmath=FAST)
-def hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur):
-    """Whether a triangle touches a pixel, and how.
-
-    Returns (touches, d, edge, t, u0, u1, u2): ``d`` the squared distance to the outline, negative inside; ``edge`` 0,
-    1, 2 for 01, 02, 12 and ``t`` the nearest point on it; ``u`` the clipped perspective-correct barycentrics before
-    normalisation. From w_i ~ e_i z_j z_k follows w_i ~ e_i / z_i, and clipping commutes with a positive factor.
-    """
-    e0 = sign * ((px - x1) * (y2 - y1) - (py - y1) * (x2 - x1))
-    e1 = sign * ((px - x2) * (y0 - y2) - (py - y2) * (x0 - x2))
-    e2 = sign * ((px - x0) * (y1 - y0) - (py - y0) * (x1 - x0))
-    inside = e0 > ZERO and e1 > ZERO and e2 > ZERO
-    d, t = nearest_on_edge(px, py, x0, y0, x1, y1)
-    edge = 0
-    d02, t02 = nearest_on_edge(px, py, x0, y0, x2, y2)
-    if d02 < d:
-        d, t, edge = d02, t02, 1
-    d12, t12 = nearest_on_edge(px, py, x1, y1, x2, y2)
-    if d12 < d:
-        d, t, edge = d12, t12, 2
-    u0, u1, u2 = max(e0, ZERO) / z0, max(e1, ZERO) / z1, max(e2, ZERO) / z2
-    touches = (inside or d < blur) and u0 + u1 + u2 > ZERO
-    return touches, -d if inside else d, edge, t, u0, u1, u2
+def triangle(vertices, b, n, i, j, k):
+    """Corners of one triangle as nine numbers."""
+    v0, v1, v2 = vertices[b, n, i], vertices[b, n, j], vertices[b, n, k]
+    return v0[0], v0[1], v0[2], v1[0], v1[1], v1[2], v2[0], v2[1], v2[2]
 
 
 @njit(inline="always")
-def span(low, high, reach, edge, step, count):
-    """First and past the last of ``count`` pixel centres ``edge - step (i + 1/2)`` in [low - reach, high + reach]."""
-    first = math.ceil(max((edge - high - reach) / step - HALF, ZERO))
-    last = math.floor(min((edge - low + reach) / step - HALF, np.float32(count - 1)))
-    return int(first), int(last) + 1
+def inverse_squares(x0, y0, x1, y1, x2, y2):
+    """1 / length^2 of the edges 01, 02, 12."""
+    return inverse_square(x0, y0, x1, y1), inverse_square(x0, y0, x2, y2), inverse_square(x1, y1, x2, y2)
 
 
 @njit(inline="always")
-def seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull):
-    """+1 or -1 for a triangle that faces the camera or turns its back, 0 for one that is not drawn."""
-    area = (x0 - x1) * (y2 - y1) - (y0 - y1) * (x2 - x1)
-    if not (min(z0, z1, z2) > TINY and abs(area) > TINY):
-        return ZERO
-    if area < ZERO:
-        return ZERO if cull else -ONE
-    return ONE
+def box(x0, y0, x1, y1, x2, y2, reach, left, top, per_step, height, width):
+    """Rows and columns (first, past the last) of the pixels that a triangle may touch."""
+    row0, row1 = span(min(y0, y1, y2) - reach, max(y0, y1, y2) + reach, top, per_step, height)
+    col0, col1 = span(min(x0, x1, x2) - reach, max(x0, x1, x2) + reach, left, per_step, width)
+    return row0, row1, col0, col1
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
@@ -82,51 +49,54 @@ def paint_forward(
 ):  # fmt: skip
     """Merge N meshes each into the canvases out [B,H,W,6], in place. Vertices (x_ndc, y_ndc, z_view) [B,N,V,3]."""
     height, width = out.shape[1], out.shape[2]
-    step = TWO / np.float32(min(height, width))
-    left, top = step * np.float32(width) / TWO, step * np.float32(height) / TWO
-    reach, depth_range = math.sqrt(blur), np.float64(zfar) - np.float64(znear)
-    for b in range(start, stop):
-        for n in range(identity.shape[1]):
-            if not painted[b, n]:
+    step, per_step = TWO / np.float32(min(height, width)), np.float32(min(height, width)) / TWO
+    left, top, reach = step * np.float32(width) / TWO, step * np.float32(height) / TWO, math.sqrt(blur)
+    per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
+    for b, n in np.ndindex(stop - start, identity.shape[1]):
+        b += start
+        if not painted[b, n]:
+            continue
+        mesh, tint = identity[b, n], colours[b, n]
+        for f in range(face_count[mesh]):
+            i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
+            x0, y0, z0, x1, y1, z1, x2, y2, z2 = triangle(vertices, b, n, i, j, k)
+            sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
+            if sign == ZERO:
                 continue
-            mesh = identity[b, n]
-            for f in range(face_count[mesh]):
-                i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
-                x0, y0, z0 = vertices[b, n, i, 0], vertices[b, n, i, 1], vertices[b, n, i, 2]
-                x1, y1, z1 = vertices[b, n, j, 0], vertices[b, n, j, 1], vertices[b, n, j, 2]
-                x2, y2, z2 = vertices[b, n, k, 0], vertices[b, n, k, 1], vertices[b, n, k, 2]
-                sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
-                if sign == ZERO:
-                    continue
-                row0, row1 = span(min(y0, y1, y2), max(y0, y1, y2), reach, top, step, height)
-                col0, col1 = span(min(x0, x1, x2), max(x0, x1, x2), reach, left, step, width)
-                for row in range(row0, row1):
-                    py = top - step * (np.float32(row) + HALF)
-                    for col in range(col0, col1):
-                        px = left - step * (np.float32(col) + HALF)
-                        touches, d, _, _, u0, u1, u2 = hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur)
-                        if not touches:
-                            continue
-                        scale = ONE / (u0 + u1 + u2)
-                        w0, w1, w2 = u0 * scale, u1 * scale, u2 * scale
-                        # float64 here alone: gamma magnifies the rounding of zinv ten thousand times
-                        zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) / depth_range
-                        pixel = out[b, row, col]
-                        if zinv > pixel[0]:  # as in a streaming softmax: a nearer fragment rescales what is there
-                            nearer = np.float32(zinv)
-                            fade = math.exp((pixel[0] - nearer) / gamma)
-                            pixel[0] = nearer
-                            for layer in range(1, 5):
-                                pixel[layer] *= fade
-                        e = math.exp(-abs(d) / sigma)
-                        p = (ONE if d < ZERO else e) / (ONE + e)  # sigmoid(-d / sigma)
-                        q = p * math.exp(np.float32(zinv - pixel[0]) / gamma)
-                        pixel[1] += q
-                        for c in range(3):
-                            pixel[2 + c] += q * (
-                                w0 * colours[b, n, i, c] + w1 * colours[b, n, j, c] + w2 * colours[b, n, k, c]
-                            )
-                        pixel[5] += min(d / sigma, ZERO) - math.log1p(e)  # log(1 - p)
+            row0, row1, col0, col1 = box(x0, y0, x1, y1, x2, y2, reach, left, top, per_step, height, width)
+            i01, i02, i12 = (
+                inverse_square(x0, y0, x1, y1),
+                inverse_square(x0, y0, x2, y2),
+                inverse_square(x1, y1, x2, y2),
+            )
+            n0, n1, n2 = ONE / z0, ONE / z1, ONE / z2
+            for row in range(row0, row1):
+                py = top - step * (np.float32(row) + HALF)
+                for col in range(col0, col1):
+                    px = left - step * (np.float32(col) + HALF)
+                    touches, d, _, e0, e1, e2 = hit(px, py, x0, y0, x1, y1, x2, y2, i01, i02, i12, sign, blur)
+                    if not touches:
+                        continue
+                    w0, w1, w2, _ = weights(e0, e1, e2, n0, n1, n2)
+                    p, _, log_clear = coverage(d, sigma)
+                    pixel = out[b, row, col]
+                    pixel[5] += log_clear
+                    # float64 here alone: gamma magnifies the rounding of zinv ten thousand times
+                    zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) * per_depth
+                    lag = np.float32(zinv - pixel[0]) / gamma
+                    if lag < FAR:
+                        continue
+                    if lag > ZERO:  # as in a streaming softmax: a nearer fragment rescales what is there
+                        nearer = np.float32(zinv)
+                        fade = math.exp((pixel[0] - nearer) / gamma)
+                        pixel[0] = nearer
+                        for layer in range(1, 5):
+                            pixel[layer] *= fade
+                        lag = np.float32(zinv - nearer) / gamma
+                    q = p * math.exp(lag)
+                    pixel[1] += q
+                    for c in range(3):
+                        pixel[2 + c] += q * (w0 * tint[i, c] + w1 * tint[j, c] + w2 * tint[k, c])
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
@@ -136,82 +106,71 @@ def paint_backward(
 ):  # fmt: skip
     """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result -> g_vertices, g_colours [B,N,V,3]."""
     height, width = out.shape[1], out.shape[2]
-    step = TWO / np.float32(min(height, width))
-    left, top = step * np.float32(width) / TWO, step * np.float32(height) / TWO
-    reach, depth_range = math.sqrt(blur), np.float64(zfar) - np.float64(znear)
+    step, per_step = TWO / np.float32(min(height, width)), np.float32(min(height, width)) / TWO
+    left, top, reach = step * np.float32(width) / TWO, step * np.float32(height) / TWO, math.sqrt(blur)
+    per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
+    per_gamma = np.float32(per_depth) / gamma
     g = np.zeros((6, 3), np.float32)  # of this triangle: rows are its corners' positions, then their colours
-    for b in range(start, stop):
-        g_vertices[b] = ZERO
-        g_colours[b] = ZERO
-        for n in range(identity.shape[1]):
-            if not painted[b, n]:
+    for b, n in np.ndindex(stop - start, identity.shape[1]):
+        b += start
+        g_vertices[b, n] = ZERO
+        g_colours[b, n] = ZERO
+        if not painted[b, n]:
+            continue
+        mesh, tint = identity[b, n], colours[b, n]
+        for f in range(face_count[mesh]):
+            i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
+            x0, y0, z0, x1, y1, z1, x2, y2, z2 = triangle(vertices, b, n, i, j, k)
+            sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
+            if sign == ZERO:
                 continue
-            mesh = identity[b, n]
-            for f in range(face_count[mesh]):
-                i, j, k = faces[mesh, f, 0], faces[mesh, f, 1], faces[mesh, f, 2]
-                x0, y0, z0 = vertices[b, n, i, 0], vertices[b, n, i, 1], vertices[b, n, i, 2]
-                x1, y1, z1 = vertices[b, n, j, 0], vertices[b, n, j, 1], vertices[b, n, j, 2]
-                x2, y2, z2 = vertices[b, n, k, 0], vertices[b, n, k, 1], vertices[b, n, k, 2]
-                sign = seen(x0, y0, z0, x1, y1, z1, x2, y2, z2, cull)
-                if sign == ZERO:
-                    continue
-                row0, row1 = span(min(y0, y1, y2), max(y0, y1, y2), reach, top, step, height)
-                col0, col1 = span(min(x0, x1, x2), max(x0, x1, x2), reach, left, step, width)
-                g[:] = ZERO
-                for row in range(row0, row1):
-                    py = top - step * (np.float32(row) + HALF)
-                    for col in range(col0, col1):
-                        px = left - step * (np.float32(col) + HALF)
-                        touches, d, edge, t, u0, u1, u2 = hit(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, sign, blur)
-                        if not touches:
-                            continue
-                        g_pixel = g_out[b, row, col]
-                        scale = ONE / (u0 + u1 + u2)
-                        w0, w1, w2 = u0 * scale, u1 * scale, u2 * scale
-                        zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) / depth_range
-                        e = math.exp(-abs(d) / sigma)
-                        p = (ONE if d < ZERO else e) / (ONE + e)
-                        near = math.exp(np.float32(zinv - out[b, row, col, 0]) / gamma)
-
-                        # S += q, C += q colour, with q = p near and colour = sum w_i colour_i
+            row0, row1, col0, col1 = box(x0, y0, x1, y1, x2, y2, reach, left, top, per_step, height, width)
+            i01, i02, i12 = (
+                inverse_square(x0, y0, x1, y1),
+                inverse_square(x0, y0, x2, y2),
+                inverse_square(x1, y1, x2, y2),
+            )
+            n0, n1, n2 = ONE / z0, ONE / z1, ONE / z2
+            any_hit = False
+            for row in range(row0, row1):
+                py = top - step * (np.float32(row) + HALF)
+                for col in range(col0, col1):
+                    px = left - step * (np.float32(col) + HALF)
+                    touches, d, edge, e0, e1, e2 = hit(px, py, x0, y0, x1, y1, x2, y2, i01, i02, i12, sign, blur)
+                    if not touches:
+                        continue
+                    if not any_hit:
+                        any_hit = True
+                        g[:] = ZERO
+                    g_pixel = g_out[b, row, col]
+                    w0, w1, w2, scale = weights(e0, e1, e2, n0, n1, n2)
+                    p, clear, _ = coverage(d, sigma)
+                    zinv = (zfar - np.float64(w0 * z0 + w1 * z1 + w2 * z2)) * per_depth
+                    lag = np.float32(zinv - out[b, row, col, 0]) / gamma
+                    g_p = ZERO
+                    if lag >= FAR:
+                        near = math.exp(lag)
+                        # S += q, C += q colour; q = p near, near = exp((zinv - m) / gamma), colour = sum w_i colour_i
                         g_q, g_w0, g_w1, g_w2 = g_pixel[1], ZERO, ZERO, ZERO
                         for c in range(3):
-                            c0, c1, c2 = colours[b, n, i, c], colours[b, n, j, c], colours[b, n, k, c]
+                            c0, c1, c2 = tint[i, c], tint[j, c], tint[k, c]
                             g_q += g_pixel[2 + c] * (w0 * c0 + w1 * c1 + w2 * c2)
                             g_colour = g_pixel[2 + c] * p * near
                             g[3, c] += w0 * g_colour
                             g[4, c] += w1 * g_colour
                             g[5, c] += w2 * g_colour
                             g_w0, g_w1, g_w2 = g_w0 + g_colour * c0, g_w1 + g_colour * c1, g_w2 + g_colour * c2
-
-                        # L += log(1 - p), dp / d(-d/sigma) = p (1 - p), dlog(1 - p) / d(-d/sigma) = -p
-                        other = (e if d < ZERO else ONE) / (ONE + e)  # 1 - p without cancellation
-                        g_d = p * (g_pixel[5] - g_q * near * other) / sigma
-                        g_square = -g_d if d < ZERO else g_d
-                        ax, ay, bx, by, a, o = x0, y0, x1, y1, 0, 1
-                        if edge == 1:
-                            bx, by, o = x2, y2, 2
-                        elif edge == 2:
-                            ax, ay, bx, by, a, o = x1, y1, x2, y2, 1, 2
-                        g_x = TWO * g_square * (ax + t * (bx - ax) - px)  # t is at its optimum: no gradient through it
-                        g_y = TWO * g_square * (ay + t * (by - ay) - py)
-                        g[a, 0] += (ONE - t) * g_x
-                        g[a, 1] += (ONE - t) * g_y
-                        g[o, 0] += t * g_x
-                        g[o, 1] += t * g_y
-
-                        # near = exp((zinv - m) / gamma), zinv = (zfar - z) / range, z = sum w_i z_i
-                        g_z = np.float32(-g_q * p * near / (gamma * np.float32(depth_range)))
+                        g_p = g_q * near
+                        # zinv = (zfar - z) / range, z = sum w_i z_i
+                        g_z = -g_p * p * per_gamma
                         g_w0, g_w1, g_w2 = g_w0 + g_z * z0, g_w1 + g_z * z1, g_w2 + g_z * z2
-                        # w_i = u_i / sum u, u_i = max(e_i, 0) / z_i
                         mean = g_w0 * w0 + g_w1 * w1 + g_w2 * w2
-                        g_u0, g_u1, g_u2 = (g_w0 - mean) * scale, (g_w1 - mean) * scale, (g_w2 - mean) * scale
-                        g[0, 2] += w0 * g_z - g_u0 * u0 / z0
-                        g[1, 2] += w1 * g_z - g_u1 * u1 / z1
-                        g[2, 2] += w2 * g_z - g_u2 * u2 / z2
-                        g_e0 = sign * g_u0 / z0 if u0 > ZERO else ZERO
-                        g_e1 = sign * g_u1 / z1 if u1 > ZERO else ZERO
-                        g_e2 = sign * g_u2 / z2 if u2 > ZERO else ZERO
+                        g_e0, g_z0 = pull_weight(e0, n0, w0, scale, sign, g_w0, mean)
+                        g_e1, g_z1 = pull_weight(e1, n1, w1, scale, sign, g_w1, mean)
+                        g_e2, g_z2 = pull_weight(e2, n2, w2, scale, sign, g_w2, mean)
+                        g[0, 2] += w0 * g_z + g_z0
+                        g[1, 2] += w1 * g_z + g_z1
+                        g[2, 2] += w2 * g_z + g_z2
                         # e0 = (px - x1) (y2 - y1) - (py - y1) (x2 - x1), and round
                         g[0, 0] += g_e1 * (y2 - py) + g_e2 * (py - y1)
                         g[0, 1] += g_e1 * (px - x2) + g_e2 * (x1 - px)
@@ -219,6 +178,24 @@ def paint_backward(
                         g[1, 1] += g_e2 * (px - x0) + g_e0 * (x2 - px)
                         g[2, 0] += g_e0 * (y1 - py) + g_e1 * (py - y0)
                         g[2, 1] += g_e0 * (px - x1) + g_e1 * (x0 - px)
+
+                    # L += log(1 - p), dp / d(-d/sigma) = p (1 - p), dlog(1 - p) / d(-d/sigma) = -p
+                    g_d = p * (g_pixel[5] - g_p * clear) / sigma
+                    g_square = -g_d if d < ZERO else g_d
+                    if edge == 0:
+                        g_ax, g_ay, g_bx, g_by = pull_distance(px, py, x0, y0, x1, y1, i01, g_square)
+                        a, o = 0, 1
+                    elif edge == 1:
+                        g_ax, g_ay, g_bx, g_by = pull_distance(px, py, x0, y0, x2, y2, i02, g_square)
+                        a, o = 0, 2
+                    else:
+                        g_ax, g_ay, g_bx, g_by = pull_distance(px, py, x1, y1, x2, y2, i12, g_square)
+                        a, o = 1, 2
+                    g[a, 0] += g_ax
+                    g[a, 1] += g_ay
+                    g[o, 0] += g_bx
+                    g[o, 1] += g_by
+            if any_hit:
                 for c in range(3):
                     g_vertices[b, n, i, c] += g[0, c]
                     g_vertices[b, n, j, c] += g[1, c]
