@@ -53,7 +53,7 @@ class Drawn:
     position: Float[Tensor, "batch 3"]
     rotation: Float[Tensor, " batch"]
     yaw_bin: Choice
-    offset: Float[Tensor, " batch"]
+    offset: Float[Tensor, "batch bin"]
     log_identity: Float[Tensor, " batch"]
     log_yaw: Float[Tensor, " batch"]
     kl: Float[Tensor, " batch"]
@@ -67,7 +67,7 @@ class Air(nn.Module):
         super().__init__()
         low, high = support(scene.layout, scene.catalogue)
         self.prior = Prior(scene.layout.min_objects, scene.layout.max_objects, low.tolist(), high.tolist())
-        self.posterior = Posterior(config, len(scene.catalogue), self.prior, scene.camera)
+        self.posterior = Posterior(config, scene.catalogue, self.prior, scene.camera)
         self.renderer = renderer
         self.yaw_bins = config.yaw_bins
 
@@ -84,7 +84,7 @@ class Air(nn.Module):
         for _ in range(self.prior.max_objects):
             features = self.look(looked, each, image)
             proposal = self.posterior.propose(features, state)
-            draw = self.draw(proposal, at)
+            draw = self.draw(proposal, self.sight(each, image), at)
             if sum_yaw:
                 turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))
             canvas = self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
@@ -98,20 +98,27 @@ class Air(nn.Module):
         """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
         return self.posterior.encoder(looked, channels_first(pictures), channels_first(image.detach()))
 
-    def draw(self, proposal: Proposal, at: Schedule) -> Drawn:
-        """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""
+    def sight(
+        self, pictures: Float[Tensor, "batch height width 3"], image: Float[Tensor, "batch height width 3"]
+    ) -> Float[Tensor, "batch 6 height width"]:
+        """What a closer look sees: the picture, and what the canvas lacks of it (again as an observation)."""
+        return torch.cat([channels_first(pictures), channels_first(pictures - image.detach())], 1)
+
+    def draw(self, proposal: Proposal, sight: Tensor, at: Schedule) -> Drawn:
+        """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised.
+
+        Every bin has its own offset; their divergence from the prior is summed over the bins.
+        """
         identity = proposal.identity.sample()
-        pose = self.posterior.pose(proposal, identity)
-        yaw_bin, sample = pose.yaw_bin.sample(), pose.box.sample()
-        free = torch.cat([self.prior.free, self.prior.free.new_ones(1)])
-        position, rotation = self.place(sample, yaw_bin)
+        pose = self.posterior.pose(proposal, identity, sight)
+        yaw_bin, unit, offset = pose.yaw_bin.sample(), pose.box.sample(), pose.offset.sample()
+        position, rotation = self.place(unit, yaw_bin, offset)
         kl_identity, kl_yaw = proposal.identity.kl(), pose.yaw_bin.kl()
-        kl = kl_identity + kl_yaw + pose.box.kl(sample, free)
+        kl_box = pose.box.kl(unit, self.prior.free) + pose.offset.kl(offset, pose.yaw_bin.probs)
         heat = at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
         log_identity, log_yaw = proposal.identity.log_prob(identity), pose.yaw_bin.log_prob(yaw_bin)
-        return Drawn(
-            identity, position, rotation, pose.yaw_bin, sample[:, 3].sigmoid(), log_identity, log_yaw, kl, heat
-        )
+        kl = kl_identity + kl_yaw + kl_box
+        return Drawn(identity, position, rotation, pose.yaw_bin, offset.sigmoid(), log_identity, log_yaw, kl, heat)
 
     def turn(
         self, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
@@ -123,7 +130,7 @@ class Air(nn.Module):
             return values[:, None].expand(-1, self.yaw_bins, *values.shape[1:]).flatten(0, 1)
 
         with torch.no_grad():
-            rotation = self.angle(bins, draw.offset[first, None]).flatten()
+            rotation = self.angle(bins, draw.offset[first]).flatten()
             identity, position = each_bin(draw.identity[first]), each_bin(draw.position[first])
             image = self.renderer.develop(self.renderer.paint(each_bin(canvas), identity, position, rotation))
             likelihood = log_likelihood(image, each_bin(pictures), at.sigma, at.pyramid).unflatten(0, (-1, len(bins)))
@@ -131,20 +138,19 @@ class Air(nn.Module):
         return (draw.yaw_bin.probs[first] * likelihood).sum(1)
 
     def mode(
-        self, proposal: Proposal
+        self, proposal: Proposal, sight: Tensor
     ) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
         """The most probable identity and, given it, the centre of the pose."""
         identity = proposal.identity.logits.argmax(-1)
-        pose: Pose = self.posterior.pose(proposal, identity)
-        return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1))
+        pose: Pose = self.posterior.pose(proposal, identity, sight)
+        return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1), pose.offset.mean)
 
     def place(
-        self, sample: Float[Tensor, "batch 4"], yaw_bin: Int[Tensor, " batch"]
+        self, position: Float[Tensor, "batch 3"], yaw_bin: Int[Tensor, " batch"], offset: Float[Tensor, "batch bin"]
     ) -> tuple[Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
-        """Unsquashed (x, y, z, offset) and a yaw bin, to metres on the table and radians in (-pi, pi]."""
-        unit = sample.sigmoid()
-        position = self.prior.to_metres(unit[:, :3])
-        return position, self.angle(yaw_bin, unit[:, 3])
+        """Unsquashed (x, y, z), a yaw bin and unsquashed offsets, to metres on the table and radians in (-pi, pi]."""
+        within = offset.gather(-1, yaw_bin[:, None]).squeeze(-1).sigmoid()
+        return self.prior.to_metres(position.sigmoid()), self.angle(yaw_bin, within)
 
     def angle(self, yaw_bin: Tensor, offset: Tensor) -> Tensor:
         """The yaw in radians of a place in [0, 1] within a bin; the bins tile (-pi, pi]."""

@@ -31,7 +31,7 @@ class ScheduleConfig:
     identity_heat: float = 500.0
     identity_until: float = 0.3
     yaw_heat: float = 30.0
-    yaw_until: float = 0.35
+    yaw_until: float = 0.45
     warm_until: float = 0.02
     blend_until: float = 0.15
     rate_end: float = 0.1

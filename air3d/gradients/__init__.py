@@ -28,7 +28,7 @@ class GradientConfig:
 
     name: str = "enumerate_counts"
     samples: int = 4
-    sum_yaw: bool = False
+    sum_yaw: bool = True
 
     def __post_init__(self) -> None:
         if self.name not in ESTIMATORS:

@@ -33,7 +33,7 @@ def test_the_last_canvas_is_the_picture_of_the_objects_found(tmp_path: Path) -> 
 
 def test_a_pose_stays_on_the_table_and_an_axis_without_extent_is_known(tmp_path: Path) -> None:
     model = small_run(tmp_path, "scene=tabletop").model
-    position, rotation = model.place(20 * torch.randn(1000, 4), torch.randint(12, (1000,)))
+    position, rotation = model.place(20 * torch.randn(1000, 3), torch.randint(12, (1000,)), 20 * torch.randn(1000, 12))
     low, high = model.prior.low, model.prior.high
     assert (position >= low - 1e-6).all() and (position <= high + 1e-6).all()
     assert (position[:, 2] == 0).all()
@@ -42,8 +42,7 @@ def test_a_pose_stays_on_the_table_and_an_axis_without_extent_is_known(tmp_path:
 
 def test_yaw_bins_tile_the_circle(tmp_path: Path) -> None:
     model = small_run(tmp_path).model
-    middle = torch.zeros(12, 4)
-    _, rotation = model.place(middle, torch.arange(12))
+    _, rotation = model.place(torch.zeros(12, 3), torch.arange(12), torch.zeros(12, 12))
     torch.testing.assert_close(rotation.diff(), torch.full((11,), math.tau / 12))
     torch.testing.assert_close(rotation[0].item(), -math.pi + math.tau / 24)
 
@@ -80,7 +79,7 @@ def test_the_pose_gradient_through_renderer_and_likelihood_by_finite_differences
 
 
 def render(model: torch.nn.Module, sample: torch.Tensor, identity: torch.Tensor, yaw_bin: torch.Tensor) -> torch.Tensor:
-    position, rotation = model.place(sample, yaw_bin)
+    position, rotation = model.place(sample[:, :3], yaw_bin, sample[:, 3:].expand(-1, model.yaw_bins))
     canvas = model.renderer.paint(model.renderer.blank(1), identity, position, rotation)
     return model.renderer.develop(canvas)
 
