@@ -66,14 +66,12 @@ def paint_backward(
     start, stop, out, vertices, colours, faces, face_count, identity, painted, sigma, gamma, blur, znear, zfar, cull,
     g_out, g_vertices, g_colours,
 ):  # fmt: skip
-    """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result -> g_vertices, g_colours [B,N,V,3]."""
+    """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result, added to g_vertices and g_colours."""
     height, width, reach = out.shape[1], out.shape[2], math.sqrt(blur)
     per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
     g = np.zeros((6, 3), np.float32)  # of this triangle: rows are its corners' positions, then their colours
     for b in range(start, stop):
         for n in range(identity.shape[1]):
-            g_vertices[b, n] = ZERO
-            g_colours[b, n] = ZERO
             mesh, tint = identity[b, n], colours[b, n]
             for f in range(face_count[mesh] if painted[b, n] else 0):
                 face = faces[mesh, f]
