@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numba.cuda
 import numpy as np
-from numba import cuda
 
 from renderers import streaming_formulas
 from renderers.streaming_formulas import ZERO
 
+cuda: Any = numba.cuda  # its annotations describe what the decorator hides
 TILE = 8  # pixels to a side that a block paints
 CHUNK = TILE * TILE  # triangles that it looks at together
 THREADS = 64  # of a block elsewhere

@@ -29,7 +29,7 @@ def kernel(function: Callable) -> Any:
 
     numba's own stamp knows only the file a function stands in, and would go on with old formulas.
     """
-    dispatcher = njit(nogil=True, cache=True, fastmath=FAST)(function)
+    dispatcher: Any = njit(nogil=True, cache=True, fastmath=FAST)(function)
     cache, source = dispatcher._cache._cache_file, Path(streaming_formulas.__file__).stat()
     cache._source_stamp = (cache._source_stamp, source.st_mtime, source.st_size)
     return dispatcher
