@@ -29,7 +29,8 @@ SHARPNESS = 10.0
 looks everywhere at once, the quickest way to a lower error is to move objects to the far edge, where they are small."""
 
 REACH = 0.15
-"""How far from the attended place an object may stand, as a share of the table, for the same reason."""
+"""How far around the best cell attention reaches, and how far from the attended place an object may stand, as a share of
+the table."""
 
 NUDGE = 0.05
 """How far a closer look may still move it, as a share of the table."""
@@ -110,7 +111,7 @@ class Posterior(nn.Module):
         """Attend to one place of the feature map and say whether an object is there, and which."""
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast = standout(cells)
-        attention = (SHARPNESS * contrast @ self.score).softmax(-1)
+        attention = self.attend(contrast)
         coordinates = (2 * self.places - 1).expand(len(cells), -1, -1)
         values = torch.cat([contrast, coordinates], -1)
         attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
@@ -120,6 +121,16 @@ class Posterior(nn.Module):
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
         return Proposal(presence_logit, identity, seen, attention @ self.places, state)
+
+    def attend(self, contrast: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch cell"]:
+        """How much each cell is looked at: a softmax over those around the best one.
+
+        Two objects of one kind score alike. Whoever looked at both at once would put one object half-way between them.
+        """
+        scores = SHARPNESS * contrast @ self.score
+        best = self.places[scores.detach().argmax(-1)]
+        near = (self.places - best[:, None]).square().sum(-1) < REACH**2
+        return scores.masked_fill(~near, -torch.inf).softmax(-1)
 
     def pose(
         self,
