@@ -29,8 +29,8 @@ SHARPNESS = 10.0
 looks everywhere at once, the quickest way to a lower error is to move objects to the far edge, where they are small."""
 
 REACH = 0.15
-"""How far around the best cell attention reaches, and how far from the attended place an object may stand, as a share of
-the table."""
+"""How far around the best cell attention reaches, and how far from the attended place an object may stand, as a share
+of the table."""
 
 NUDGE = 0.05
 """How far a closer look may still move it, as a share of the table."""
