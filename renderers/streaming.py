@@ -22,6 +22,7 @@ from torch import Tensor
 from renderers import streaming_kernels as kernels
 from renderers.base import Renderer, RendererConfig
 from renderers.memory import keep_freed_memory
+from renderers.projection import yaw_matrix
 from scenes.errors import UserError
 from scenes.scene import Scene
 
@@ -32,6 +33,17 @@ class Streaming(Renderer):
     def __init__(self, scene: Scene, settings: RendererConfig) -> None:
         super().__init__(scene, settings)
         keep_freed_memory()
+
+    def pose(self, identity: Tensor, position: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Renderer.pose``; fused on the CPU, unless the meshes themselves want gradients."""
+        meshes = self.vertices, self.normals, self.albedo, self.vertex_count
+        if self.vertices.is_cuda or rotation.dtype != torch.float32 or any(x.requires_grad for x in meshes[:3]):
+            return super().pose(identity, position, rotation)
+        yaw = yaw_matrix(rotation.flatten())
+        shift = position.flatten(0, 1) @ self.camera_rotation + self.camera_translation
+        numbers = tuple(map(np.float32, (self.scale, self.settings.ambient, self.settings.diffuse)))
+        posed = _Pose.apply(yaw @ self.camera_rotation, shift, yaw @ self.light, (identity.flatten(), *meshes), numbers)
+        return posed[0].unflatten(0, identity.shape), posed[1].unflatten(0, identity.shape)
 
     def splat(self, canvas: Tensor, vertices: Tensor, colours: Tensor, identity: Tensor, painted: Tensor) -> Tensor:
         """See ``Renderer.splat``."""
@@ -46,6 +58,26 @@ class Streaming(Renderer):
     def develop(self, canvas: Tensor) -> Tensor:
         """See ``Renderer.develop``; fused, because a canvas is large and each torch operation would stream it again."""
         return _Develop.apply(canvas, self.background, np.float32(self.settings.gamma))
+
+
+class _Pose(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, turn: Tensor, shift: Tensor, towards: Tensor, meshes: tuple, numbers: tuple) -> tuple:
+        moves = [x.detach().contiguous() for x in (turn, shift, towards)]
+        vertices, colours = (turn.new_zeros(len(turn), meshes[1].shape[1], 3) for _ in range(2))
+        _launch("pose_forward", *moves, *meshes, *numbers, vertices, colours)
+        ctx.save_for_backward(moves[2], *meshes, vertices)
+        ctx.numbers = numbers
+        return vertices, colours
+
+    @staticmethod
+    def backward(ctx: Any, g_vertices: Tensor, g_colours: Tensor) -> tuple:  # pyright: ignore[reportIncompatibleMethodOverride]
+        towards, *meshes, vertices = ctx.saved_tensors
+        scale, _, diffuse = ctx.numbers
+        g_turn, g_shift, g_towards = towards.new_zeros(len(towards), 3, 3), *torch.zeros(2, len(towards), 3)
+        given = g_vertices.contiguous(), g_colours.contiguous()
+        _launch("pose_backward", towards, *meshes, scale, diffuse, vertices, *given, g_turn, g_shift, g_towards)
+        return g_turn, g_shift, g_towards, None, None
 
 
 class _Paint(torch.autograd.Function):

@@ -271,9 +271,44 @@ def undevelop_pixel(pixel, background, gamma, g_image, g_pixel):
         g_pixel[5] += g_image[c] * over * (alpha - ONE)  # dalpha / dL = -exp(L)
 
 
+def pose_corner(corner, normal, albedo, turn, shift, towards, scale, ambient, diffuse, vertex, colour):
+    """One corner [3] of a mesh to (x_ndc, y_ndc, z_view) and its shaded colour: ``projection`` and ``shading`` as one.
+
+    ``turn`` [3,3] and ``shift`` [3] lead to view axes, ``towards`` [3] to the light in the object's own.
+    """
+    for axis in range(3):
+        vertex[axis] = corner[0] * turn[0, axis] + corner[1] * turn[1, axis] + corner[2] * turn[2, axis] + shift[axis]
+    vertex[0] *= scale / vertex[2]
+    vertex[1] *= scale / vertex[2]
+    lambert = max(normal[0] * towards[0] + normal[1] * towards[1] + normal[2] * towards[2], ZERO)
+    for c in range(3):
+        colour[c] = albedo[c] * (ambient + diffuse * lambert)
+
+
+def pull_corner(
+    corner, normal, albedo, towards, scale, diffuse, vertex, g_vertex, g_colour, g_turn, g_shift, g_towards
+):  # fmt: skip
+    """Gradients of one posed corner and its colour, added to those of its object's turn, shift and light."""
+    per_depth = ONE / vertex[2]
+    g_x, g_y = g_vertex[0] * scale * per_depth, g_vertex[1] * scale * per_depth
+    g_z = g_vertex[2] - (g_vertex[0] * vertex[0] + g_vertex[1] * vertex[1]) * per_depth
+    for axis in range(3):
+        g_turn[axis, 0] += corner[axis] * g_x
+        g_turn[axis, 1] += corner[axis] * g_y
+        g_turn[axis, 2] += corner[axis] * g_z
+    g_shift[0] += g_x
+    g_shift[1] += g_y
+    g_shift[2] += g_z
+    if normal[0] * towards[0] + normal[1] * towards[1] + normal[2] * towards[2] > ZERO:
+        g_lambert = diffuse * (albedo[0] * g_colour[0] + albedo[1] * g_colour[1] + albedo[2] * g_colour[2])
+        for axis in range(3):
+            g_towards[axis] += normal[axis] * g_lambert
+
+
 FORMULAS = (
-    triangle, seen, span, box, centre, inverse_square, inverse_squares, along, to_segment, hit, weights, coverage,
-    paint_pixel, pull_distance, pull_colour, pull_pixel, merge_pixel, develop_pixel, undevelop_pixel,
+    pose_corner, pull_corner, triangle, seen, span, box, centre, inverse_square, inverse_squares, along, to_segment,
+    hit, weights, coverage, paint_pixel, pull_distance, pull_colour, pull_pixel,
+    merge_pixel, develop_pixel, undevelop_pixel,
 )  # fmt: skip
 
 

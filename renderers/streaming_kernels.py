@@ -21,6 +21,7 @@ FAST = {"contract", "arcp", "nsz", "reassoc"}  # no nnan or ninf: comparisons wi
 formulas = streaming_formulas.compiled(njit(inline="always", fastmath=FAST))
 triangle, seen, box, centre = formulas.triangle, formulas.seen, formulas.box, formulas.centre
 inverse_squares, paint_pixel, pull_pixel = formulas.inverse_squares, formulas.paint_pixel, formulas.pull_pixel
+pose_corner, pull_corner = formulas.pose_corner, formulas.pull_corner
 merge_pixel, develop_pixel, undevelop_pixel = formulas.merge_pixel, formulas.develop_pixel, formulas.undevelop_pixel
 
 
@@ -33,6 +34,36 @@ def kernel(function: Callable) -> Any:
     cache, source = dispatcher._cache._cache_file, Path(streaming_formulas.__file__).stat()
     cache._source_stamp = (cache._source_stamp, source.st_mtime, source.st_size)
     return dispatcher
+
+
+@kernel
+def pose_forward(
+    start, stop, turn, shift, towards, mesh, corners, normals, albedo, count, scale, ambient, diffuse, vertices, colours
+):
+    """Objects start .. stop of M to vertices, colours [M,V,3]; turn [M,3,3], shift, towards [M,3], corners [K,V,3]."""
+    for m in range(start, stop):
+        k = mesh[m]
+        for v in range(count[k]):
+            pose_corner(
+                corners[k, v], normals[k, v], albedo[k, v], turn[m], shift[m], towards[m],
+                scale, ambient, diffuse, vertices[m, v], colours[m, v],
+            )  # fmt: skip
+        vertices[m, count[k] :] = vertices[m, 0]  # padding; no triangle uses it
+
+
+@kernel
+def pose_backward(
+    start, stop, towards, mesh, corners, normals, albedo, count, scale, diffuse, vertices,
+    g_vertices, g_colours, g_turn, g_shift, g_towards,
+):  # fmt: skip
+    """Gradients of ``pose_forward``'s results, added to g_turn [M,3,3], g_shift and g_towards [M,3]."""
+    for m in range(start, stop):
+        k = mesh[m]
+        for v in range(count[k]):
+            pull_corner(
+                corners[k, v], normals[k, v], albedo[k, v], towards[m], scale, diffuse, vertices[m, v],
+                g_vertices[m, v], g_colours[m, v], g_turn[m], g_shift[m], g_towards[m],
+            )  # fmt: skip
 
 
 @kernel
