@@ -43,6 +43,7 @@ class Schedule:
     identity_heat: float = 0.0
     yaw_heat: float = 0.0
     blend: float = 1.0
+    focused: bool = True
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Air(nn.Module):
         likelihoods, drawn, presence, turned = [log_likelihood(image, each, at.sigma, at.pyramid)], [], [], []
         for _ in range(self.prior.max_objects):
             features = self.look(looked, each, image)
-            proposal = self.posterior.propose(features, state)
+            proposal = self.posterior.propose(features, state, at.focused)
             draw = self.draw(proposal, self.sight(each, image), at)
             if sum_yaw:
                 turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))

@@ -106,12 +106,15 @@ class Posterior(nn.Module):
         return self.places.new_zeros(batch, self.config.hidden)
 
     def propose(
-        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"]
+        self,
+        features: Float[Tensor, "batch channel row column"],
+        state: Float[Tensor, "batch hidden"],
+        focused: bool = True,
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which."""
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast = standout(cells)
-        attention = self.attend(contrast)
+        attention = self.attend(contrast, focused)
         coordinates = (2 * self.places - 1).expand(len(cells), -1, -1)
         values = torch.cat([contrast, coordinates], -1)
         attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
@@ -122,12 +125,15 @@ class Posterior(nn.Module):
         identity = Choice(logits=self.identity(seen))
         return Proposal(presence_logit, identity, seen, attention @ self.places, state)
 
-    def attend(self, contrast: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch cell"]:
-        """How much each cell is looked at: a softmax over those around the best one.
+    def attend(self, contrast: Float[Tensor, "batch cell channel"], focused: bool) -> Float[Tensor, "batch cell"]:
+        """How much each cell is looked at: a softmax over all of them or, focused, over those around the best one.
 
-        Two objects of one kind score alike. Whoever looked at both at once would put one object half-way between them.
+        Two objects of one kind score alike. Whoever looks at both at once puts one object half-way between them; but
+        who never looked elsewhere does not learn what to look for.
         """
         scores = SHARPNESS * contrast @ self.score
+        if not focused:
+            return scores.softmax(-1)
         best = self.places[scores.detach().argmax(-1)]
         near = (self.places - best[:, None]).square().sum(-1) < REACH**2
         return scores.masked_fill(~near, -torch.inf).softmax(-1)

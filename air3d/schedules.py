@@ -18,6 +18,8 @@ class ScheduleConfig:
     of count, identity and yaw bin until `*_until`: without them every object soon becomes the one that costs least on
     average, before the network has learned to tell them apart, and a saturated softmax never comes back.
 
+    From `focus_from` on attention keeps to one place (see `Posterior.attend`), as it does whenever the network is used.
+
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.
     """
@@ -34,6 +36,7 @@ class ScheduleConfig:
     yaw_until: float = 0.45
     warm_until: float = 0.02
     blend_until: float = 0.15
+    focus_from: float = 0.75
     rate_end: float = 0.1
     render_sigma_start: float | None = None
     render_gamma_start: float | None = None
@@ -59,6 +62,7 @@ class ScheduleConfig:
             identity_heat=self.identity_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.identity_until)),
             yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
             blend=ramp(progress, self.warm_until, self.blend_until),
+            focused=progress >= self.focus_from,
         )
 
     def rate(self, progress: float) -> float:
