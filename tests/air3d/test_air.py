@@ -12,6 +12,7 @@ from air3d.air import Schedule
 from air3d.encoder import STRIDE, table_points
 from air3d.infer import infer
 from air3d.likelihood import log_likelihood
+from air3d.schedules import ScheduleConfig
 from renderers.convert import to_torch
 
 
@@ -91,3 +92,22 @@ def test_trace_has_a_likelihood_for_every_prefix(tmp_path: Path) -> None:
     assert trace.log_likelihood.shape == (3, 2, 4)
     empty = log_likelihood(run.renderer.develop(run.renderer.blank(3)), pictures, 0.5)
     torch.testing.assert_close(trace.log_likelihood[:, :, 0], empty[:, None].expand(3, 2))
+
+
+def test_focused_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Path) -> None:
+    """Two cells that score the same: in use their places are not averaged, while training is young they are."""
+    model = small_run(tmp_path).model
+    contrast = torch.zeros(1, len(model.posterior.places), len(model.posterior.score))
+    first, last = 0, len(model.posterior.places) - 1
+    contrast[:, [first, last], -1] = 20.0
+    places = {focused: model.posterior.attend(contrast, focused) @ model.posterior.places for focused in (True, False)}
+    ends = model.posterior.places[[first, last]]
+    middle, apart = ends.mean(0), (ends[0] - ends[1]).norm()
+    assert apart > 0.5
+    torch.testing.assert_close(places[False][0], middle, atol=1e-3, rtol=0)
+    assert (places[True] - ends).norm(dim=-1).min() < 0.2 * apart
+
+
+def test_attention_is_focused_at_the_end_and_in_use() -> None:
+    assert Schedule().focused and ScheduleConfig().final().focused
+    assert not ScheduleConfig().at(0.5).focused and ScheduleConfig(focus_from=0.2).at(0.5).focused
