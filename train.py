@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import air3d.threads  # noqa: F401  # isort: skip  (before torch)
+
 from pathlib import Path
 from typing import cast
 

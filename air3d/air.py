@@ -47,24 +47,25 @@ class Schedule:
     identity_heat: float = 0.0
     yaw_heat: float = 0.0
     blend: float = 1.0
+    focused: bool = True
     prior_odds: float = 1.0
 
 
 @dataclass
 class Drawn:
-    """One object for each row of the batch, and what its draw cost in the bound."""
+    """One object for each row of the batch, what its draw cost in the bound, and the random numbers of its pose."""
 
     identity: Int[Tensor, " batch"]
     position: Float[Tensor, "batch 3"]
     rotation: Float[Tensor, " batch"]
     yaw_bin: Choice
-    offset: Float[Tensor, " batch"]
+    bin: Int[Tensor, " batch"]
+    offset: Float[Tensor, "batch bin"]
     log_identity: Float[Tensor, " batch"]
     log_yaw: Float[Tensor, " batch"]
     kl: Float[Tensor, " batch"]
     heat: Float[Tensor, " batch"]
-    bin: Int[Tensor, " batch"]
-    noise: Float[Tensor, "batch 4"]
+    noise: Float[Tensor, "batch noise"]
 
 
 class Air(nn.Module):
@@ -74,7 +75,7 @@ class Air(nn.Module):
         super().__init__()
         low, high = support(scene.layout, scene.catalogue)
         self.prior = Prior(scene.layout.min_objects, scene.layout.max_objects, low.tolist(), high.tolist())
-        self.posterior = Posterior(config, len(scene.catalogue), self.prior, scene.camera)
+        self.posterior = Posterior(config, scene.catalogue, self.prior, scene.camera)
         self.renderer = renderer
         self.yaw_bins = config.yaw_bins
 
@@ -100,17 +101,18 @@ class Air(nn.Module):
         swapped, contexts = [], []
         for _ in range(self.prior.max_objects):
             features = self.look(looked, each, image)
-            proposal = self.posterior.propose(features, state)
-            draw = self.draw(proposal, at)
+            proposal = self.posterior.propose(features, state, at.focused)
+            sight = self.sight(each, image)
+            draw = self.draw(proposal, sight, at)
+            if context:
+                contexts.append(self.context(sight, proposal))
             if sum_yaw:
                 turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))
-            if context:
-                contexts.append(self.context(each, image, proposal))
             before, canvas = canvas, self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
             if sum_identity:
-                swapped.append(self.swap(before, proposal, draw, likelihoods[-1], each, at))
+                swapped.append(self.swap(before, proposal, sight, draw, likelihoods[-1], each, at))
             presence.append(proposal.presence_logit)
             drawn.append(draw)
         return gather(likelihoods, presence, drawn, turned, swapped, contexts, samples)
@@ -119,59 +121,37 @@ class Air(nn.Module):
         """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
         return self.posterior.encoder(looked, channels_first(pictures), channels_first(image.detach()))
 
-    def draw(self, proposal: Proposal, at: Schedule) -> Drawn:
+    def sight(
+        self, pictures: Float[Tensor, "batch height width 3"], image: Float[Tensor, "batch height width 3"]
+    ) -> Float[Tensor, "batch 6 height width"]:
+        """What a closer look sees: the picture, and what the canvas lacks of it (again as an observation)."""
+        return torch.cat([channels_first(pictures), channels_first(pictures - image.detach())], 1)
+
+    def draw(self, proposal: Proposal, sight: Tensor, at: Schedule) -> Drawn:
         """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""
         identity = proposal.identity.sample()
-        pose = self.posterior.pose(proposal, identity)
-        return self.drawn(proposal, identity, pose, pose.yaw_bin.sample(), pose.box.sample(), at)
+        pose = self.posterior.pose(proposal, identity, sight)
+        yaw_bin, noise = pose.yaw_bin.sample(), (torch.randn_like(pose.box.mean), torch.randn_like(pose.offset.mean))
+        return self.drawn(proposal, identity, pose, yaw_bin, torch.cat(noise, -1), at)
 
     def drawn(
-        self, proposal: Proposal, identity: Tensor, pose: Pose, yaw_bin: Tensor, sample: Tensor, at: Schedule
+        self, proposal: Proposal, identity: Tensor, pose: Pose, yaw_bin: Tensor, noise: Tensor, at: Schedule
     ) -> Drawn:
-        """The object of these choices, and what it costs."""
-        free = torch.cat([self.prior.free, self.prior.free.new_ones(1)])
-        position, rotation = self.place(sample, yaw_bin)
+        """The object of these choices and random numbers, and what it costs.
+
+        Every bin has its own offset; their divergence from the prior is summed over the bins.
+        """
+        unit, offset = pose.box.sample(noise[:, :3]), pose.offset.sample(noise[:, 3:])
+        position, rotation = self.place(unit, yaw_bin, offset)
         kl_identity, kl_yaw = proposal.identity.kl(), pose.yaw_bin.kl()
-        kl = kl_identity + kl_yaw + pose.box.kl(sample, free)
+        kl_box = pose.box.kl(unit, self.prior.free) + pose.offset.kl(offset, pose.yaw_bin.probs)
         heat = at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
         log_identity, log_yaw = proposal.identity.log_prob(identity), pose.yaw_bin.log_prob(yaw_bin)
-        offset, noise = sample[:, 3].sigmoid(), ((sample - pose.box.mean) / pose.box.std).detach()
+        kl = kl_identity + kl_yaw + kl_box
+        within = offset.sigmoid()
         return Drawn(
-            identity, position, rotation, pose.yaw_bin, offset, log_identity, log_yaw, kl, heat, yaw_bin, noise
+            identity, position, rotation, pose.yaw_bin, yaw_bin, within, log_identity, log_yaw, kl, heat, noise
         )
-
-    def swap(
-        self, canvas: Tensor, proposal: Proposal, draw: Drawn, likelihood: Tensor, pictures: Tensor, at: Schedule
-    ) -> Float[Tensor, " batch"]:
-        """E F_t over the identities of the drawn object, each painted once on the canvas before it, less its own F_t.
-
-        Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
-        with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
-        """
-        probs, expected = proposal.identity.probs, torch.zeros_like(likelihood)
-        own = (likelihood - draw.kl - draw.heat).detach()
-        for shift in range(1, probs.shape[-1]):
-            with torch.no_grad():
-                identity = (draw.identity + shift) % probs.shape[-1]
-                pose = self.posterior.pose(proposal, identity)
-                sample = pose.box.mean + pose.box.std * draw.noise
-                yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
-                other = self.drawn(proposal, identity, pose, yaw_bin, sample, at)
-                painted = self.renderer.paint(canvas, other.identity, other.position, other.rotation)
-                likelihood = log_likelihood(self.renderer.develop(painted), pictures, at.sigma, at.pyramid)
-                gain = likelihood - other.kl - other.heat - own
-            expected = expected + probs.gather(-1, identity[:, None]).squeeze(-1) * gain
-        return expected
-
-    def context(self, pictures: Tensor, image: Tensor, proposal: Proposal) -> Float[Tensor, "batch feature"]:
-        """What a baseline may look at before the step's decisions: picture and residual, coarsely, and the state."""
-        seen = channels_first(torch.cat([pictures, pictures - image], -1))
-        return torch.cat([F.adaptive_avg_pool2d(seen, COARSE).flatten(1), proposal.state], -1).detach()
-
-    @property
-    def context_size(self) -> int:
-        """Length of a step's `context`."""
-        return 6 * COARSE**2 + self.posterior.config.hidden
 
     def turn(
         self, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
@@ -183,28 +163,65 @@ class Air(nn.Module):
             return values[:, None].expand(-1, self.yaw_bins, *values.shape[1:]).flatten(0, 1)
 
         with torch.no_grad():
-            rotation = self.angle(bins, draw.offset[first, None]).flatten()
+            rotation = self.angle(bins, draw.offset[first]).flatten()
             identity, position = each_bin(draw.identity[first]), each_bin(draw.position[first])
             image = self.renderer.develop(self.renderer.paint(each_bin(canvas), identity, position, rotation))
             likelihood = log_likelihood(image, each_bin(pictures), at.sigma, at.pyramid).unflatten(0, (-1, len(bins)))
             likelihood = likelihood - likelihood.mean(1, keepdim=True)
         return (draw.yaw_bin.probs[first] * likelihood).sum(1)
 
+    def swap(
+        self,
+        canvas: Tensor,
+        proposal: Proposal,
+        sight: Tensor,
+        draw: Drawn,
+        likelihood: Tensor,
+        pictures: Tensor,
+        at: Schedule,
+    ) -> Float[Tensor, " batch"]:
+        """E F_t over the identities of the drawn object, each painted once on the canvas before it, less its own F_t.
+
+        Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
+        with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
+        """
+        probs, expected = proposal.identity.probs, torch.zeros_like(likelihood)
+        own = (likelihood - draw.kl - draw.heat).detach()
+        for shift in range(1, probs.shape[-1]):
+            with torch.no_grad():
+                identity = (draw.identity + shift) % probs.shape[-1]
+                pose = self.posterior.pose(proposal, identity, sight)
+                yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
+                other = self.drawn(proposal, identity, pose, yaw_bin, draw.noise, at)
+                painted = self.renderer.paint(canvas, other.identity, other.position, other.rotation)
+                likelihood = log_likelihood(self.renderer.develop(painted), pictures, at.sigma, at.pyramid)
+                gain = likelihood - other.kl - other.heat - own
+            expected = expected + probs.gather(-1, identity[:, None]).squeeze(-1) * gain
+        return expected
+
+    def context(self, sight: Tensor, proposal: Proposal) -> Float[Tensor, "batch feature"]:
+        """What a baseline may look at before the step's decisions: picture and residual, coarsely, and the state."""
+        return torch.cat([F.adaptive_avg_pool2d(sight, COARSE).flatten(1), proposal.state], -1).detach()
+
+    @property
+    def context_size(self) -> int:
+        """Length of a step's `context`."""
+        return 6 * COARSE**2 + self.posterior.config.hidden
+
     def mode(
-        self, proposal: Proposal
+        self, proposal: Proposal, sight: Tensor
     ) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
         """The most probable identity and, given it, the centre of the pose."""
         identity = proposal.identity.logits.argmax(-1)
-        pose: Pose = self.posterior.pose(proposal, identity)
-        return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1))
+        pose: Pose = self.posterior.pose(proposal, identity, sight)
+        return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1), pose.offset.mean)
 
     def place(
-        self, sample: Float[Tensor, "batch 4"], yaw_bin: Int[Tensor, " batch"]
+        self, position: Float[Tensor, "batch 3"], yaw_bin: Int[Tensor, " batch"], offset: Float[Tensor, "batch bin"]
     ) -> tuple[Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
-        """Unsquashed (x, y, z, offset) and a yaw bin, to metres on the table and radians in (-pi, pi]."""
-        unit = sample.sigmoid()
-        position = self.prior.to_metres(unit[:, :3])
-        return position, self.angle(yaw_bin, unit[:, 3])
+        """Unsquashed (x, y, z), a yaw bin and unsquashed offsets, to metres on the table and radians in (-pi, pi]."""
+        within = offset.gather(-1, yaw_bin[:, None]).squeeze(-1).sigmoid()
+        return self.prior.to_metres(position.sigmoid()), self.angle(yaw_bin, within)
 
     def angle(self, yaw_bin: Tensor, offset: Tensor) -> Tensor:
         """The yaw in radians of a place in [0, 1] within a bin; the bins tile (-pi, pi]."""

@@ -23,15 +23,15 @@ class BoxNormal:
     mean: Float[Tensor, "batch axis"]
     std: Float[Tensor, "batch axis"]
 
-    def sample(self) -> Float[Tensor, "batch axis"]:
-        """One reparameterised sample per row, unsquashed."""
-        return self.mean + self.std * torch.randn_like(self.mean)
+    def sample(self, noise: Float[Tensor, "batch axis"] | None = None) -> Float[Tensor, "batch axis"]:
+        """One reparameterised sample per row, unsquashed; `noise` is standard normal and fresh unless it is given."""
+        return self.mean + self.std * (torch.randn_like(self.mean) if noise is None else noise)
 
-    def kl(self, sample: Float[Tensor, "batch axis"], free: Float[Tensor, " axis"]) -> Float[Tensor, " batch"]:
-        """Estimate of KL(q || uniform) over the `free` axes: the entropy is exact, the cross term uses the sample."""
+    def kl(self, sample: Float[Tensor, "batch axis"], weight: Float[Tensor, "*#batch axis"]) -> Float[Tensor, " batch"]:
+        """Estimate of KL(q || uniform), axes summed with `weight`: entropy exact, cross term at the sample."""
         entropy = self.std.log() + 0.5 * (1 + math.log(2 * math.pi))
         log_logistic = F.logsigmoid(sample) + F.logsigmoid(-sample)
-        return ((-entropy - log_logistic) * free).sum(-1)
+        return ((-entropy - log_logistic) * weight).sum(-1)
 
 
 class Choice(Categorical):

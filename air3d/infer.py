@@ -53,7 +53,7 @@ def unroll(
         proposal = model.posterior.propose(model.look(looked, pictures, canvases[-1]), state)
         rho = proposal.presence_logit.sigmoid() if step >= model.prior.min_objects else pictures.new_ones(len(pictures))
         present = present & (rho > 0.5)
-        identity, position, rotation = model.mode(proposal)
+        identity, position, rotation = model.mode(proposal, model.sight(pictures, canvases[-1]))
         canvas = model.renderer.paint(canvas, identity, position, rotation, present.float())
         canvases.append(model.renderer.develop(canvas))
         steps.append((identity * present, position * present[:, None], rotation * present, present))

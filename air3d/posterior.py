@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from air3d.distributions import BoxNormal, Choice
 from air3d.encoder import Encoder, table_points
+from air3d.glimpse import Glimpse, YawHead
 from air3d.prior import Prior
 from scenes.camera import Camera
+from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 
 SHARPNESS = 10.0
@@ -27,7 +29,11 @@ SHARPNESS = 10.0
 looks everywhere at once, the quickest way to a lower error is to move objects to the far edge, where they are small."""
 
 REACH = 0.15
-"""How far from the attended place an object may stand, as a share of the table, for the same reason."""
+"""How far around the best cell attention reaches, and how far from the attended place an object may stand, as a share
+of the table."""
+
+NUDGE = 0.05
+"""How far a closer look may still move it, as a share of the table."""
 
 
 @dataclass
@@ -60,10 +66,12 @@ class Proposal:
 
 @dataclass
 class Pose:
-    """The distribution over an object's pose, given its identity: a box for (x, y, z, offset) and a yaw bin."""
+    """The distribution over an object's pose, given its identity: a box for (x, y, z), a yaw bin, and within each bin
+    (the axes of `offset`) a place between its borders."""
 
     box: BoxNormal
     yaw_bin: Choice
+    offset: BoxNormal
 
 
 class Posterior(nn.Module):
@@ -71,9 +79,10 @@ class Posterior(nn.Module):
 
     places: Tensor
 
-    def __init__(self, config: PosteriorConfig, identities: int, prior: Prior, camera: Camera):
+    def __init__(self, config: PosteriorConfig, catalogue: Catalogue, prior: Prior, camera: Camera):
         super().__init__()
-        self.config, self.identities = config, identities
+        self.config, self.identities, self.prior = config, len(catalogue), prior
+        identities = self.identities
         self.encoder = Encoder(config.stem, config.channels)
         channels, hidden = self.encoder.channels, config.hidden
         places = table_points(camera).clamp(prior.low[:2], prior.high[:2])
@@ -85,25 +94,27 @@ class Posterior(nn.Module):
         self.recurrence = nn.GRUCell(attended, hidden)
         self.presence = mlp(2 * channels + attended + hidden, hidden, 1)
         self.identity = mlp(attended + hidden, hidden, identities)
-        self.yaw = mlp(attended + hidden + identities, hidden, config.yaw_bins)
-        self.box = mlp(attended + hidden + identities, hidden, 8)
+        self.correction = mlp(attended + hidden + identities, hidden, 3, gain=0.1)
+        self.glimpse = Glimpse(catalogue, camera, config.yaw_bins, config.channels)
+        self.yaw = YawHead(self.glimpse.features, attended + hidden + identities, config.initial_std)
+        closer = self.glimpse.features * config.yaw_bins
+        self.nudge = mlp(closer + attended + hidden + identities, hidden, 6, gain=0.1)
         with torch.no_grad():
             self.score[-1] = 0.2  # the last channel is what is unexplained: begin by looking there
-            last = self.box[-1]
-            assert isinstance(last, nn.Linear)
-            last.weight.mul_(0.1)
-            last.bias[4:] = math.log(config.initial_std)
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.places.new_zeros(batch, self.config.hidden)
 
     def propose(
-        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"]
+        self,
+        features: Float[Tensor, "batch channel row column"],
+        state: Float[Tensor, "batch hidden"],
+        focused: bool = True,
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which."""
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast = standout(cells)
-        attention = (SHARPNESS * contrast @ self.score).softmax(-1)
+        attention = self.attend(contrast, focused)
         coordinates = (2 * self.places - 1).expand(len(cells), -1, -1)
         values = torch.cat([contrast, coordinates], -1)
         attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
@@ -114,14 +125,42 @@ class Posterior(nn.Module):
         identity = Choice(logits=self.identity(seen))
         return Proposal(presence_logit, identity, seen, attention @ self.places, state)
 
-    def pose(self, proposal: Proposal, identity: Int[Tensor, " batch"]) -> Pose:
-        """The pose of the attended object if it is a `identity`: a correction to the attended place."""
+    def attend(self, contrast: Float[Tensor, "batch cell channel"], focused: bool) -> Float[Tensor, "batch cell"]:
+        """How much each cell is looked at: a softmax over all of them or, focused, over those around the best one.
+
+        Two objects of one kind score alike. Whoever looks at both at once puts one object half-way between them; but
+        who never looked elsewhere does not learn what to look for.
+        """
+        scores = SHARPNESS * contrast @ self.score
+        if not focused:
+            return scores.softmax(-1)
+        best = self.places[scores.detach().argmax(-1)]
+        near = (self.places - best[:, None]).square().sum(-1) < REACH**2
+        return scores.masked_fill(~near, -torch.inf).softmax(-1)
+
+    def pose(
+        self,
+        proposal: Proposal,
+        identity: Int[Tensor, " batch"],
+        sight: Float[Tensor, "batch 6 height width"],
+    ) -> Pose:
+        """The pose of the attended object if it is a `identity`: a correction to the attended place, and then a closer
+        look there for the last millimetres and the yaw. Where it looks counts as an observation, as the canvas does:
+        no gradient runs back through it."""
         seen = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
-        mean, log_std = self.box(seen).chunk(2, -1)
-        place = proposal.place + REACH * mean[:, :2].tanh()
-        mean = torch.cat([place.clamp(0.01, 0.99).logit(), mean[:, 2:]], -1)
-        box = BoxNormal(mean, log_std.clamp(-6, 1.5).exp())
-        return Pose(box, Choice(logits=self.yaw(seen)))
+        correction = self.correction(seen)
+        place = proposal.place + REACH * correction[:, :2].tanh()
+        first = inside(place, correction[:, 2:]).detach().sigmoid()
+        closer = self.glimpse(sight, identity, self.prior.to_metres(first))
+        nudge, log_std = self.nudge(torch.cat([closer.flatten(1), seen], -1)).chunk(2, -1)
+        mean = inside(place + NUDGE * nudge[:, :2].tanh(), correction[:, 2:] + nudge[:, 2:])
+        box = BoxNormal(mean, (log_std + math.log(self.config.initial_std)).clamp(-6, 1.5).exp())
+        return Pose(box, *self.yaw(closer, seen))
+
+
+def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:
+    """The centre of a BoxNormal: a place in shares of the table's sides, at the least just inside, and a height."""
+    return torch.cat([place.clamp(0.01, 0.99).logit(), height], -1)
 
 
 def standout(cells: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch cell channel"]:
@@ -134,5 +173,9 @@ def standout(cells: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch
     return contrast / (contrast.square().mean(1, keepdim=True) + 0.05**2).sqrt()
 
 
-def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs))
+def mlp(inputs: int, hidden: int, outputs: int, gain: float = 1.0) -> nn.Sequential:
+    """Two layers; `gain` < 1 lets the answers begin near 0."""
+    last = nn.Linear(hidden, outputs)
+    with torch.no_grad():
+        last.weight.mul_(gain)
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), last)

@@ -19,6 +19,8 @@ class ScheduleConfig:
     average, before the network has learned to tell them apart, and a saturated softmax never comes back. `prior_odds`
     makes each further object that many times likelier at first; it falls geometrically to 1 until `prior_until`.
 
+    From `focus_from` on attention keeps to one place (see `Posterior.attend`), as it does whenever the network is used.
+
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.
     """
@@ -32,9 +34,10 @@ class ScheduleConfig:
     identity_heat: float = 500.0
     identity_until: float = 0.3
     yaw_heat: float = 30.0
-    yaw_until: float = 0.35
+    yaw_until: float = 0.45
     warm_until: float = 0.02
     blend_until: float = 0.15
+    focus_from: float = 0.75
     rate_end: float = 0.1
     prior_odds: float = 1.0
     prior_until: float = 0.25
@@ -64,6 +67,7 @@ class ScheduleConfig:
             identity_heat=self.identity_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.identity_until)),
             yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
             blend=ramp(progress, self.warm_until, self.blend_until),
+            focused=progress >= self.focus_from,
             prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),
         )
 

@@ -8,6 +8,8 @@ changed at a time. PyTorch3D is measured on the same pictures in the same run wh
 
 from __future__ import annotations
 
+import air3d.threads  # noqa: F401  # isort: skip  (before torch)
+
 import argparse
 import json
 import platform

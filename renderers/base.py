@@ -63,6 +63,7 @@ class Renderer(nn.Module):
     albedo: Tensor
     faces: Tensor
     face_count: Tensor
+    vertex_count: Tensor
     background: Tensor
     light: Tensor
     camera_rotation: Tensor
@@ -85,7 +86,8 @@ class Renderer(nn.Module):
         }
         for name, values in floats.items():
             self.register_buffer(name, torch.as_tensor(values).to(torch.float32, copy=True), persistent=False)
-        for name, values in {"faces": packed.faces, "face_count": packed.face_count}.items():
+        counts = {"face_count": packed.face_count, "vertex_count": packed.vertex_count}
+        for name, values in {"faces": packed.faces, **counts}.items():
             self.register_buffer(name, torch.as_tensor(values).to(torch.int32, copy=True), persistent=False)
 
     def blank(self, batch: int) -> Float[Tensor, "batch height width 6"]:

@@ -17,6 +17,7 @@ def owned_pixels(renderer: Renderer, objects: Objects) -> Bool[Tensor, "batch ob
 
     Each object is painted alone; its weight in the blend is ``S exp(m / gamma)``, compared as a logarithm.
     """
+    renderer = getattr(renderer, "layers", renderer)  # a black box has no layers to compare: see FiniteDifference
     weights = []
     for slot in range(objects.slots):
         layer = renderer.paint(

@@ -39,11 +39,12 @@ class Kind:
     build: Callable[[int], Estimator]
     needs: str | None = None
     least_samples: int = 1
+    sums_yaw: bool = True
 
 
 ESTIMATORS: dict[str, Kind] = {
-    "nvil": Kind(nvil.Nvil, needs="context"),
-    "leave_one_out": Kind(lambda context: leave_one_out.surrogate, least_samples=2),
+    "nvil": Kind(nvil.Nvil, needs="context", sums_yaw=False),
+    "leave_one_out": Kind(lambda context: leave_one_out.surrogate, least_samples=2, sums_yaw=False),
     "enumerate_counts": Kind(lambda context: enumerate_counts.surrogate),
     "local_expectation": Kind(lambda context: local_expectation.surrogate, needs="sum_identity"),
 }
@@ -59,7 +60,7 @@ class GradientConfig:
 
     name: str = "enumerate_counts"
     samples: int = 4
-    sum_yaw: bool = False
+    sum_yaw: bool = True
     baseline_learning_rate: float = 3e-3
     prior_odds: float = 1.0
 
@@ -69,8 +70,8 @@ class GradientConfig:
         least = ESTIMATORS[self.name].least_samples
         if self.samples < least:
             raise UserError(f"gradient.samples must be at least {least} with {self.name}, not {self.samples}")
-        if self.sum_yaw and self.name != "enumerate_counts":
-            raise UserError(f"gradient.sum_yaw=true belongs to enumerate_counts, not to {self.name}")
+        if self.sum_yaw and not ESTIMATORS[self.name].sums_yaw:
+            raise UserError(f"{self.name} samples the yaw bin: it needs gradient.sum_yaw=false")
         if not self.baseline_learning_rate > 0:
             raise UserError(f"gradient.baseline_learning_rate must be above 0, not {self.baseline_learning_rate}")
 

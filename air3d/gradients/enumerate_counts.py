@@ -32,10 +32,15 @@ def surrogate(
     stays undecided while the likelihoods cannot be trusted. At 1 and 0 this is the gradient of the plain ELBO.
     """
     value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend, heat)
+    choice = gains * trace.log_identity
+    return (value + choice.sum(-1)).mean(-1) + yaw(trace, gains, later, reached)
+
+
+def yaw(trace: Trace, gains: Tensor, later: Tensor, reached: Tensor) -> Float[Tensor, " picture"]:
+    """The likelihood ratio of the yaw bins, or where they are summed out, their sum and the ratio of what is left."""
     if trace.turned is None:
-        return (value + (gains * (trace.log_identity + trace.log_yaw)).sum(-1)).mean(-1)
-    choice = (gains * trace.log_identity + later * trace.log_yaw).sum(-1)
-    return (value + choice).mean(-1) + (reached[:, 0] * trace.turned).sum(-1)
+        return (gains * trace.log_yaw).sum(-1).mean(-1)
+    return (later * trace.log_yaw).sum(-1).mean(-1) + (reached[:, 0] * trace.turned).sum(-1)
 
 
 def summed_counts(

@@ -3,7 +3,7 @@
     grad ELBO = grad [ sum_n q(n) (F_n - log q(n)) ]                                as in enumerate_counts
               + sum_t r_t grad sum_k q(identity_t = k) F_t(k)                       exact in k, one paint for each k
               + sum_t (R_t - r_t F_t - b_t) grad log q(identity_t)                  likelihood ratio
-              + sum_t (R_t - r_t F_{t-1} - b_t) grad log q(yaw_t)                   likelihood ratio
+              + the yaw                                                             as in enumerate_counts
 
 after Titsias & Lazaro-Gredilla 2015, "Local Expectation Gradients for Black Box Variational Inference". F_t(k) is the
 bound of the first t objects if the last of them is a k, the earlier ones held; a k that was not drawn gets a pose of
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from air3d.elbo import Trace
-from air3d.gradients.enumerate_counts import summed_counts
+from air3d.gradients.enumerate_counts import summed_counts, yaw
 
 
 def surrogate(
@@ -29,5 +29,5 @@ def surrogate(
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
     assert trace.swapped is not None, "local_expectation needs Air.trace(.., sum_identity=True)"
     value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend, heat)
-    choice = reached * trace.swapped + later * trace.log_identity + gains * trace.log_yaw
-    return (value + choice.sum(-1)).mean(-1)
+    choice = reached * trace.swapped + later * trace.log_identity
+    return (value + choice.sum(-1)).mean(-1) + yaw(trace, gains, later, reached)

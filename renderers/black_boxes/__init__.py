@@ -47,7 +47,8 @@ def names() -> list[str]:
 def build_black_box(name: str, scene: Scene, settings: RendererConfig) -> BlackBox:
     """The black box of that name. Raises UserError for an unknown one, and for one that is not installed."""
     if name not in names():
-        raise UserError(f"there is no renderer.black_box={name}; {nearest(name, names())}")
+        known = nearest(name, names())
+        raise UserError(f"there is no renderer.black_box={name}; {known}, and what a program of yours registers")
     if name in _registered:
         return _registered[name](scene, settings)
     if name == "mitsuba":

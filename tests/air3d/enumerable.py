@@ -1,4 +1,4 @@
-"""A model small enough to enumerate: two steps, two identities, two yaw bins, a pose of one number per step.
+"""A model small enough to enumerate: two steps, two identities, two yaw bins, and in each bin a pose of one number.
 
 Everything the posterior decides depends on what it drew before, as in the real model; the likelihood is quadratic in
 the poses, so that their expectation is closed form.
@@ -25,7 +25,7 @@ def parameters() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(3)
     sizes = {
         "identity1": (2,), "yaw1": (2, 2), "identity2": (2, 2, 2), "yaw2": (2, 2, 2, 2),
-        "rho1": (), "rho2": (2, 2), "mean1": (2,), "mean2": (2, 2, 2),
+        "rho1": (), "rho2": (2, 2), "mean1": (2, 2), "mean2": (2, 2, 2, 2),
     }  # fmt: skip
     return {
         name: torch.randn(size, generator=generator, dtype=torch.float64).requires_grad_()
@@ -46,16 +46,18 @@ def exact_bound(theta: dict[str, Tensor], min_count: int = 0) -> Tensor:
         share = theta["identity1"].softmax(0)[i] * theta["yaw1"][i].softmax(0)[a]
         share = share * theta["identity2"][i, a].softmax(0)[j] * theta["yaw2"][i, a, j].softmax(0)[b]
         drawn = [torch.tensor(x) for x in (i, a, j, b)]
-        likelihood = log_likelihood(*drawn, theta["mean1"][i], theta["mean2"][i, a, j], STD**2)
+        likelihood = log_likelihood(*drawn, theta["mean1"][i, a], theta["mean2"][i, a, j, b], STD**2)
         log_q = log_count_posterior(torch.stack([theta["rho1"], theta["rho2"][i, a]]), min_count)
         total = total + share * expected_bound(log_q, likelihood + LOG_PRIOR - up_to(kls(theta, *drawn[:3])))
     return total
 
 
 def kls(theta: dict[str, Tensor], i: Tensor, a: Tensor, j: Tensor) -> Tensor:
-    """KL_1 and KL_2 of the choices, exact."""
+    """KL_1 and KL_2, exact: of the choices, and of the poses (from a standard Gaussian) summed over the bins."""
     one = categorical_kl(theta["identity1"]) + categorical_kl(theta["yaw1"])[i]
     two = categorical_kl(theta["identity2"])[i, a] + categorical_kl(theta["yaw2"])[i, a, j]
+    one = one + (theta["yaw1"].softmax(-1) * theta["mean1"].square() / 2).sum(-1)[i]
+    two = two + (theta["yaw2"].softmax(-1) * theta["mean2"].square() / 2).sum(-1)[i, a, j]
     return torch.stack([one, two], -1)
 
 
@@ -78,12 +80,13 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
     a, log_a = choose(theta["yaw1"][i])
     j, log_j = choose(theta["identity2"][i, a])
     b, log_b = choose(theta["yaw2"][i, a, j])
-    noise = torch.randn(2, *shape, dtype=torch.float64)
+    noise = torch.randn(2, *shape, 2, dtype=torch.float64)
     kl = kls(theta, i, a, j)
 
     def likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor) -> Tensor:
         poses = theta["mean1"][i] + STD * noise[0], theta["mean2"][i, a, j] + STD * noise[1]
-        return log_likelihood(i, a, j, b, *poses, 0.0)
+        pose1, pose2 = (pose.gather(-1, bin[..., None]).squeeze(-1) for pose, bin in zip(poses, (a, b), strict=True))
+        return log_likelihood(i, a, j, b, pose1, pose2, 0.0)
 
     def turned() -> Tensor:
         bins = torch.zeros_like(i), torch.ones_like(i)

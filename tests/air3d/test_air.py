@@ -12,6 +12,7 @@ from air3d.air import Schedule
 from air3d.encoder import STRIDE, table_points
 from air3d.infer import infer
 from air3d.likelihood import log_likelihood
+from air3d.schedules import ScheduleConfig
 from renderers.convert import to_torch
 
 
@@ -33,7 +34,7 @@ def test_the_last_canvas_is_the_picture_of_the_objects_found(tmp_path: Path) -> 
 
 def test_a_pose_stays_on_the_table_and_an_axis_without_extent_is_known(tmp_path: Path) -> None:
     model = small_run(tmp_path, "scene=tabletop").model
-    position, rotation = model.place(20 * torch.randn(1000, 4), torch.randint(12, (1000,)))
+    position, rotation = model.place(20 * torch.randn(1000, 3), torch.randint(12, (1000,)), 20 * torch.randn(1000, 12))
     low, high = model.prior.low, model.prior.high
     assert (position >= low - 1e-6).all() and (position <= high + 1e-6).all()
     assert (position[:, 2] == 0).all()
@@ -42,8 +43,7 @@ def test_a_pose_stays_on_the_table_and_an_axis_without_extent_is_known(tmp_path:
 
 def test_yaw_bins_tile_the_circle(tmp_path: Path) -> None:
     model = small_run(tmp_path).model
-    middle = torch.zeros(12, 4)
-    _, rotation = model.place(middle, torch.arange(12))
+    _, rotation = model.place(torch.zeros(12, 3), torch.arange(12), torch.zeros(12, 12))
     torch.testing.assert_close(rotation.diff(), torch.full((11,), math.tau / 12))
     torch.testing.assert_close(rotation[0].item(), -math.pi + math.tau / 24)
 
@@ -80,7 +80,7 @@ def test_the_pose_gradient_through_renderer_and_likelihood_by_finite_differences
 
 
 def render(model: torch.nn.Module, sample: torch.Tensor, identity: torch.Tensor, yaw_bin: torch.Tensor) -> torch.Tensor:
-    position, rotation = model.place(sample, yaw_bin)
+    position, rotation = model.place(sample[:, :3], yaw_bin, sample[:, 3:].expand(-1, model.yaw_bins))
     canvas = model.renderer.paint(model.renderer.blank(1), identity, position, rotation)
     return model.renderer.develop(canvas)
 
@@ -92,3 +92,22 @@ def test_trace_has_a_likelihood_for_every_prefix(tmp_path: Path) -> None:
     assert trace.log_likelihood.shape == (3, 2, 4)
     empty = log_likelihood(run.renderer.develop(run.renderer.blank(3)), pictures, 0.5)
     torch.testing.assert_close(trace.log_likelihood[:, :, 0], empty[:, None].expand(3, 2))
+
+
+def test_focused_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Path) -> None:
+    """Two cells that score the same: in use their places are not averaged, while training is young they are."""
+    model = small_run(tmp_path).model
+    contrast = torch.zeros(1, len(model.posterior.places), len(model.posterior.score))
+    first, last = 0, len(model.posterior.places) - 1
+    contrast[:, [first, last], -1] = 20.0
+    places = {focused: model.posterior.attend(contrast, focused) @ model.posterior.places for focused in (True, False)}
+    ends = model.posterior.places[[first, last]]
+    middle, apart = ends.mean(0), (ends[0] - ends[1]).norm()
+    assert apart > 0.5
+    torch.testing.assert_close(places[False][0], middle, atol=1e-3, rtol=0)
+    assert (places[True] - ends).norm(dim=-1).min() < 0.2 * apart
+
+
+def test_attention_is_focused_at_the_end_and_in_use() -> None:
+    assert Schedule().focused and ScheduleConfig().final().focused
+    assert not ScheduleConfig().at(0.5).focused and ScheduleConfig(focus_from=0.2).at(0.5).focused

@@ -53,10 +53,11 @@ def test_the_mean_of_many_draws_is_the_exact_gradient(name: str, samples: int, m
         assert (far < 4.5).all(), f"{key}: {far} standard errors"
 
 
+@pytest.mark.parametrize("name", [name for name, kind in ESTIMATORS.items() if kind.sums_yaw])
 @pytest.mark.parametrize("samples", [1, 4])
-def test_yaw_bins_summed_out_leave_the_gradient_exact(samples: int) -> None:
+def test_yaw_bins_summed_out_leave_the_gradient_exact(name: str, samples: int) -> None:
     torch.manual_seed(0)
-    for key, far in standard_errors(gradients(build("enumerate_counts"), samples, sum_yaw=True)).items():
+    for key, far in standard_errors(gradients(build(name), samples, sum_yaw=True)).items():
         assert (far < 4.5).all(), f"{key}: {far} standard errors"
 
 
@@ -90,7 +91,7 @@ def test_all_mean_the_same_while_training_is_young(name: str) -> None:
 
 
 def test_what_is_summed_or_learned_lowers_the_variance() -> None:
-    """Each estimator has less of it than the one before, where it sums or learns more; four draws each."""
+    """Four draws each; not that of the pose, which is drawn in the same way by all of them."""
     torch.manual_seed(0)
     nvil = build("nvil")
     assert isinstance(nvil, Nvil)
@@ -109,13 +110,15 @@ def test_what_is_summed_or_learned_lowers_the_variance() -> None:
     found["nvil, not learned"] = variance(build("nvil"))
     for name, values in found.items():
         print(f"{name:>20}", *(f"{key} {value:.2e}" for key, value in values.items()))
-    for more, less, keys in (
-        ("nvil, not learned", "nvil", ("rho1", "rho2", "identity1", "yaw1", "identity2", "yaw2")),
-        ("leave_one_out", "enumerate_counts", ("rho1", "rho2", "mean2")),
-        ("enumerate_counts", "local_expectation", ("identity1", "identity2")),
-    ):
-        for key in keys:
-            assert found[less][key] < found[more][key], (key, more, less)
+
+    def total(name: str, *keys: str) -> float:
+        return sum(found[name][key] for key in keys or found[name])
+
+    assert 3 * total("nvil") < total("nvil, not learned"), "of a bad baseline"
+    assert 3 * total("enumerate_counts", "rho1", "rho2") < total("leave_one_out", "rho1", "rho2")
+    assert 3 * total("local_expectation", "identity1", "identity2") < total(
+        "enumerate_counts", "identity1", "identity2"
+    )
 
 
 def test_what_was_fixed_before_a_choice_cannot_reward_it() -> None:
@@ -165,7 +168,7 @@ def test_the_tilted_prior() -> None:
         (("gradient=nvil", "gradient.samples=0"), "gradient.samples must be at least 1 with nvil"),
         (("gradient=nvil", "gradient.baseline_learning_rate=0"), "baseline_learning_rate must be above 0"),
         (("gradient=nvil", "gradient.prior_odds=0"), "prior_odds=0.0 must be above 0"),
-        (("gradient=local_expectation", "+gradient.sum_yaw=true"), "sum_yaw=true belongs to enumerate_counts"),
+        (("gradient=nvil", "gradient.sum_yaw=true"), "needs gradient.sum_yaw=false"),
     ],
 )
 def test_senseless_settings_are_answered(tmp_path: Path, overrides: tuple[str, ...], answer: str) -> None:
@@ -185,7 +188,8 @@ def test_all_estimate_the_same_gradient_of_the_real_network(tmp_path: Path) -> N
     run = small_run(tmp_path, "scene=tabletop", "scene.max_objects=2")
     model = run.model
     pictures = model.renderer.render(to_torch(run.scene.batch(3, range(1), 2))).expand(32, -1, -1, -1)
-    heads = {name: getattr(model.posterior, name)[-1].bias for name in ("presence", "identity", "yaw", "box")}
+    heads = {name: getattr(model.posterior, name)[-1].bias for name in ("presence", "identity", "correction", "nudge")}
+    heads["yaw"] = model.posterior.yaw.last.bias
     with torch.no_grad():
         heads["identity"].copy_(torch.tensor([1.0, 0.0, -0.5, 0.5]))
         heads["presence"].fill_(0.3)

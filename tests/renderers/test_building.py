@@ -97,3 +97,13 @@ def test_streaming_refuses_what_it_cannot_do() -> None:
     streaming, _ = renderers(small_scene())
     with pytest.raises(UserError, match="float32"):
         soup(streaming.double(), torch.zeros(1, 3, 3).double(), torch.zeros(1, 3, 3).double())
+
+
+def test_compiled_kernels_are_thrown_away_when_the_formulas_change() -> None:
+    """numba's cache alone would only look at the file the loops stand in."""
+    from renderers import streaming_formulas, streaming_kernels
+
+    source = Path(streaming_formulas.__file__).stat()
+    for name in ("paint_forward", "paint_backward", "merge_backward", "develop_forward", "develop_backward"):
+        stamp = getattr(streaming_kernels, name)._cache._cache_file._source_stamp
+        assert stamp[1:] == (source.st_mtime, source.st_size)

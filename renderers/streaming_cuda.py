@@ -1,0 +1,149 @@
+"""The loops of ``streaming`` on CUDA, one thread a pixel forward and one thread a triangle backward.
+
+The formulas are those of the CPU (streaming_formulas), compiled by numba-cuda when first used. Pictures come out the
+same bits every time. Corners shared by triangles collect their gradients by atomic additions, whose order varies, and
+with it the last bits of a gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba.cuda
+import numpy as np
+
+from renderers import streaming_formulas
+from renderers.streaming_formulas import ZERO
+
+cuda: Any = numba.cuda  # its annotations describe what the decorator hides
+TILE = 8  # pixels to a side that a block paints
+CHUNK = TILE * TILE  # triangles that it looks at together
+THREADS = 64  # of a block elsewhere
+formulas = streaming_formulas.compiled(cuda.jit(device=True))
+triangle, seen, box, centre = formulas.triangle, formulas.seen, formulas.box, formulas.centre
+inverse_squares, paint_pixel, pull_pixel = formulas.inverse_squares, formulas.paint_pixel, formulas.pull_pixel
+merge_pixel, develop_pixel, undevelop_pixel = formulas.merge_pixel, formulas.develop_pixel, formulas.undevelop_pixel
+
+
+@cuda.jit(device=True)
+def in_tile(t, cull, reach, row, col, height, width):
+    """Whether a triangle is drawn and its box meets the tile whose first pixel is (row, col)."""
+    if seen(t, cull) == ZERO:
+        return False
+    row0, row1, col0, col1 = box(t, reach, height, width)
+    return row0 < row + TILE and row1 > row and col0 < col + TILE and col1 > col
+
+
+@cuda.jit
+def _paint_forward(
+    out, vertices, colours, faces, face_count, identity, painted, sigma, gamma, blur, znear, zfar, cull
+):  # fmt: skip
+    """A block is a tile of a picture. Its threads sort out the triangles of a chunk together, then each paints its
+    pixel with those that remain, in their order."""
+    b, height, width, reach = cuda.blockIdx.z, out.shape[1], out.shape[2], math.sqrt(blur)
+    row0, col0 = cuda.blockIdx.y * TILE, cuda.blockIdx.x * TILE
+    row, col, lane = row0 + cuda.threadIdx.y, col0 + cuda.threadIdx.x, cuda.threadIdx.y * TILE + cuda.threadIdx.x
+    per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
+    wanted = cuda.shared.array(CHUNK, np.int32)
+    pixel = cuda.local.array(6, np.float32)
+    exists = row < height and col < width
+    px, py = centre(row, col, height, width)
+    for layer in range(6):
+        pixel[layer] = out[b, row, col, layer] if exists else ZERO
+    for n in range(identity.shape[1]):
+        mesh = identity[b, n]
+        count = face_count[mesh] if painted[b, n] else 0
+        for first in range(0, count, CHUNK):
+            f = first + lane
+            wanted[lane] = f < count and in_tile(
+                triangle(vertices[b, n], faces[mesh, f if f < count else 0]), cull, reach, row0, col0, height, width
+            )
+            cuda.syncthreads()
+            for other in range(min(CHUNK, count - first) if exists else 0):
+                if wanted[other]:
+                    face = faces[mesh, first + other]
+                    t = triangle(vertices[b, n], face)
+                    paint_pixel(
+                        pixel, px, py, t, inverse_squares(t), seen(t, cull), face, colours[b, n],
+                        sigma, gamma, blur, zfar, per_depth,
+                    )  # fmt: skip
+            cuda.syncthreads()
+    for layer in range(6 if exists else 0):
+        out[b, row, col, layer] = pixel[layer]
+
+
+@cuda.jit
+def _paint_backward(
+    out, vertices, colours, faces, face_count, identity, painted, sigma, gamma, blur, znear, zfar, cull,
+    g_out, g_vertices, g_colours,
+):  # fmt: skip
+    """A thread is a triangle: it meets its pixels again and adds what they say to its corners."""
+    b, n, f = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
+    mesh = identity[b, n]
+    if f >= face_count[mesh] or not painted[b, n]:
+        return
+    height, width, face = out.shape[1], out.shape[2], faces[mesh, f]
+    t = triangle(vertices[b, n], face)
+    sign, touched = seen(t, cull), False
+    if sign == ZERO:
+        return
+    row0, row1, col0, col1 = box(t, math.sqrt(blur), height, width)
+    inverses, per_depth = inverse_squares(t), np.float64(1) / (np.float64(zfar) - np.float64(znear))
+    g = cuda.local.array((6, 3), np.float32)
+    for corner in range(6):
+        for c in range(3):
+            g[corner, c] = ZERO
+    for row in range(row0, row1):
+        for col in range(col0, col1):
+            px, py = centre(row, col, height, width)
+            touched |= pull_pixel(
+                g, g_out[b, row, col], out[b, row, col, 0], px, py, t, inverses, sign, face, colours[b, n],
+                sigma, gamma, blur, zfar, per_depth,
+            )  # fmt: skip
+    for corner in range(3 if touched else 0):
+        for c in range(3):
+            cuda.atomic.add(g_vertices, (b, n, face[corner], c), g[corner, c])
+            cuda.atomic.add(g_colours, (b, n, face[corner], c), g[3 + corner, c])
+
+
+@cuda.jit
+def _merge_backward(canvas, out, gamma, g_out, g_canvas):
+    b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
+    if col < canvas.shape[2]:
+        before, after = canvas[b, row, col, 0], out[b, row, col, 0]
+        merge_pixel(g_out[b, row, col], before, after, gamma, g_canvas[b, row, col])
+
+
+@cuda.jit
+def _develop_forward(canvas, background, gamma, image):
+    b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
+    if col < canvas.shape[2]:
+        develop_pixel(canvas[b, row, col], background, gamma, image[b, row, col])
+
+
+@cuda.jit
+def _develop_backward(canvas, background, gamma, g_image, g_canvas):
+    b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
+    if col < canvas.shape[2]:
+        undevelop_pixel(canvas[b, row, col], background, gamma, g_image[b, row, col], g_canvas[b, row, col])
+
+
+def launch(name: str, arguments: Any, stream: Any = 0) -> None:
+    """Run the kernel ``name`` (those of streaming_kernels, for whole batches) on tensors that lie on the device.
+
+    ``stream``: the address of a CUDA stream, 0 for the default one.
+    """
+    batch, height, width = arguments[0].shape[:3]
+    if not batch:
+        return
+    queue = cuda.external_stream(stream) if stream else 0
+    if name == "paint_forward":
+        _paint_forward[(-(-width // TILE), -(-height // TILE), batch), (TILE, TILE), queue](*arguments)
+    elif name == "paint_backward":
+        faces, identity = arguments[3], arguments[5]
+        blocks = (-(-faces.shape[1] // THREADS), identity.shape[1], batch)
+        _paint_backward[blocks, THREADS, queue](*arguments)
+    else:
+        kernel = {"merge_backward": _merge_backward, "develop_forward": _develop_forward}.get(name, _develop_backward)
+        kernel[(-(-width // THREADS), height, batch), THREADS, queue](*arguments)

@@ -1,0 +1,112 @@
+"""The closer look: the rings lie where the camera sees them, and a turn of the object is a shift along them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import small_run
+
+from air3d.glimpse import HEIGHTS, PER_BIN, RADII, REACH, Glimpse, contrasted
+from renderers.convert import channels_first, to_torch
+from scenes.camera import Camera
+from scenes.scene import Scene, SceneConfig
+
+MUG, SAUCEPAN = 2, 3
+BINS = 12
+WIDE = Camera((0.3, -0.92, 1.27), (0.1, -0.02, 0.0), 32.0, height=48, width=80)
+
+
+def scene() -> Scene:
+    return Scene(SceneConfig(image_size=64))
+
+
+def glimpse(camera: Camera) -> Glimpse:
+    torch.manual_seed(0)
+    return Glimpse(scene().catalogue, camera, BINS, 4)
+
+
+@pytest.mark.parametrize("camera", [scene().camera, WIDE])
+def test_rings_read_the_pixels_that_the_camera_sees_there(camera: Camera) -> None:
+    """Pictures whose values are their own pixel coordinates, against the camera's projection."""
+    column, row = torch.meshgrid(torch.arange(camera.width), torch.arange(camera.height), indexing="xy")
+    pixels = torch.stack([column, row]).float().expand(2, -1, -1, -1)
+    identity, position = torch.tensor([MUG, SAUCEPAN]), torch.tensor([[0.05, -0.04, 0.0], [0.0, 0.02, 0.03]])
+    seen = glimpse(camera).rings(pixels, identity, position)
+    for batch, mesh in enumerate(scene().catalogue.meshes[i] for i in identity):
+        for ring, angle in ((0, 0), (RADII - 1, 17), (RADII + 4, 30)):
+            yaw = (angle + 0.5) * math.tau / (BINS * PER_BIN) - math.pi
+            radius = REACH * mesh.radius * (ring % RADII + 0.5) / RADII
+            height = HEIGHTS[ring // RADII] * float(mesh.hull[:, 2].max())
+            point = position[batch] + torch.tensor([radius * math.cos(yaw), radius * math.sin(yaw), height])
+            expected = torch.tensor(camera.to_pixels(camera.project(point.double().numpy())))
+            torch.testing.assert_close(seen[batch, :, ring, angle].double(), expected, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("mesh", [MUG, SAUCEPAN])
+def test_a_handle_is_seen_at_its_yaw(tmp_path: Path, mesh: int) -> None:
+    run = small_run(tmp_path, "scene=tabletop", "scene.image_size=96")
+    rings, renderer = run.model.posterior.glimpse.rings, run.renderer
+    rotation = torch.linspace(-2.4, -0.8, 16)  # to the front: behind a mug the rings see the mug
+    identity, position = torch.full((16,), mesh), torch.tensor([0.05, -0.05, 0.0]).expand(16, 3)
+    picture = renderer.develop(renderer.paint(renderer.blank(16), identity, position, rotation))
+    changed = channels_first((picture - renderer.develop(renderer.blank(16))).abs())
+    outer = RADII - 3 + RADII * (mesh == SAUCEPAN)  # beyond the body; at half the height, or at the top
+    brightness = rings(changed, identity, position)[:, :, outer].sum(1)
+    yaw = (torch.arange(brightness.shape[1]) + 0.5) * math.tau / brightness.shape[1] - math.pi
+    brightness = brightness * (yaw < 0)
+    weight = brightness.pow(8)  # the brightest places, between which the yaw lies
+    direction = (weight * yaw).sum(1) / weight.sum(1)
+    assert (direction - rotation).abs().max() < math.radians(15)  # half a bin
+
+
+def test_a_shift_along_the_rings_by_a_bin_shifts_the_features_by_a_bin() -> None:
+    look = glimpse(scene().camera)
+    look.code.zero_()
+    seen = torch.rand(2, 6, len(HEIGHTS) * RADII, BINS * PER_BIN)
+    look.rings.forward = lambda images, *_: images
+    nothing = torch.zeros(2)
+    turned = look(seen.roll(3 * PER_BIN, -1), nothing, nothing)
+    torch.testing.assert_close(turned, look(seen, nothing, nothing).roll(3, -1))
+
+
+def test_a_bin_reads_its_own_part_of_the_rings_in_the_middle() -> None:
+    look = glimpse(scene().camera)
+    seen = torch.rand(1, 6, len(HEIGHTS) * RADII, BINS * PER_BIN, requires_grad=True)
+    look.rings.forward = lambda images, *_: images
+    features = look.second(look.first(torch.cat([seen.flatten(1, 2), look.code[None]], 1)))
+    (gradient,) = torch.autograd.grad(features[0, :, 5].sum(), seen)
+    read = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
+    assert (read.min() + read.max()) / 2 == 5 * PER_BIN + (PER_BIN - 1) / 2
+
+
+def test_contrast_does_not_see_brightness_or_size() -> None:
+    rings = torch.rand(3, 5, 12)
+    torch.testing.assert_close(contrasted(10 * rings + 7), contrasted(10 * rings), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(contrasted(100 * rings), contrasted(10 * rings), rtol=1e-3, atol=1e-2)
+
+
+def test_the_look_is_at_the_proposed_position_and_as_an_observation(tmp_path: Path) -> None:
+    run = small_run(tmp_path, "scene=tabletop")
+    model, posterior = run.model, run.model.posterior
+    pictures = run.renderer.render(to_torch(run.scene.batch(0, range(4))))
+    canvas = run.renderer.develop(run.renderer.blank(4))
+    proposal = posterior.propose(
+        model.look(posterior.encoder.look(channels_first(pictures)), pictures, canvas), posterior.start(4)
+    )
+    looked_at, look = [], posterior.glimpse.forward
+
+    def watch(sight: torch.Tensor, identity: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        looked_at.append(position)
+        return look(sight, identity, position)
+
+    posterior.glimpse.forward = watch
+    with torch.no_grad():
+        posterior.nudge[-1].weight.zero_()
+        posterior.nudge[-1].bias.zero_()
+    identity, position, _ = model.mode(proposal, model.sight(pictures, canvas))
+    torch.testing.assert_close(looked_at[0], position)
+    assert position.requires_grad and not looked_at[0].requires_grad
+    assert identity.shape == (4,)

@@ -1,0 +1,75 @@
+"""Run by test_cuda.py in a process of its own, with numba's CUDA simulator: every CUDA kernel against its CPU twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from render_tools import random_objects, small_scene
+
+from renderers import RendererConfig, build_renderer, streaming_cuda, streaming_kernels
+from scenes.catalogue import Catalogue
+from scenes.mesh import build
+from scenes.parts import either, revolve
+
+SIDE = 12
+
+
+def spinning_top() -> Catalogue:
+    """A mesh of few triangles in two colours: the simulator is slow."""
+    solid = revolve([(0, 0), (5, 4), (4, 7), (0, 7)], sections=5)
+    paint = either(lambda centres: centres[:, 1] > 0, (0.9, 0.4, 0.1), (0.2, 0.5, 0.9))
+    return Catalogue((build("top", solid, paint, symmetry=1),))
+
+
+def compare(name: str, results: tuple, *arguments: object) -> None:
+    """Run a kernel on both and compare the arrays it writes, which are those of ``arguments`` at ``results``."""
+    both = []
+    for run in (
+        lambda *given: getattr(streaming_kernels, name)(0, len(given[0]), *given),
+        lambda *given: streaming_cuda.launch(name, given),
+    ):
+        given = [argument.copy() if isinstance(argument, np.ndarray) else argument for argument in arguments]
+        run(*given)
+        both.append([given[index] for index in results])
+    for index, cpu, cuda in zip(results, *both, strict=True):
+        assert np.abs(cpu - arguments[index]).max() > 0, f"{name} must write something"
+        # fused multiply-adds on one side only: gamma magnifies the last bits of a depth, most in a gradient
+        np.testing.assert_allclose(cuda, cpu, rtol=5e-4, atol=2e-5 * np.abs(cpu).max(), err_msg=name)
+
+
+def main(cull: bool) -> None:
+    """One pass forward and backward over two objects that hide each other, on a canvas with a third."""
+    scene = small_scene(height=SIDE, width=SIDE + 2)
+    scene.catalogue = spinning_top()
+    renderer = build_renderer("streaming", scene, RendererConfig(cull_backfaces=cull, sigma=1e-4))
+    objects, random = random_objects(seed=3, batch=2, count=3, kinds=1, spread=0.08), np.random.default_rng(0)
+    first, others = (slice(0, 1), slice(1, 3))
+    pose = [
+        renderer.pose(*(x[:, s] for x in (objects.identity, objects.position, objects.rotation)))
+        for s in (first, others)
+    ]
+    painted = torch.tensor([[True, True], [True, False]])
+    canvas = renderer.splat(renderer.blank(2), *pose[0], objects.identity[:, first], painted[:, :1]).numpy()
+    meshes = [
+        x.numpy() for x in (renderer.faces, renderer.face_count, objects.identity[:, others].contiguous(), painted)
+    ]
+    shape = [x.detach().numpy() for x in pose[1]]
+    settings = renderer.settings
+    floats = [np.float32(x) for x in (settings.sigma, settings.gamma, settings.blur, renderer.znear, renderer.zfar)]
+    background, gamma = renderer.background.numpy(), floats[1]
+
+    compare("paint_forward", (0,), canvas, *shape, *meshes, *floats, cull)
+    out = renderer.splat(torch.from_numpy(canvas), *pose[1], objects.identity[:, others], painted).numpy()
+    g_out = random.standard_normal(out.shape).astype(np.float32)
+    zeros = [np.zeros_like(x) for x in shape]
+    compare("paint_backward", (14, 15), out, *shape, *meshes, *floats, cull, g_out, *zeros)
+    compare("merge_backward", (4,), canvas, out, gamma, g_out, np.zeros_like(out))
+    g_image = random.standard_normal((*out.shape[:3], 3)).astype(np.float32)
+    compare("develop_forward", (3,), out, background, gamma, np.zeros_like(g_image))
+    compare("develop_backward", (4,), out, background, gamma, g_image, np.zeros_like(out))
+
+
+if __name__ == "__main__":
+    main(True)
+    main(False)
+    print("the kernels agree")

@@ -1,0 +1,26 @@
+"""The entry points load air3d.threads before anything that loads torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("program", ["train.py", "evaluate.py", "generate.py"])
+def test_idle_threads_sleep(program: str) -> None:
+    """OpenMP reads its environment when torch is loaded, so the order of imports decides."""
+    code = (
+        "import builtins, os, sys; real = builtins.__import__\n"
+        "def spy(name, *rest):\n"
+        "    if name == 'torch' and 'torch' not in sys.modules:\n"
+        "        print('waits', os.environ.get('OMP_WAIT_POLICY')); sys.stdout.flush(); os._exit(0)\n"
+        "    return real(name, *rest)\n"
+        f"builtins.__import__ = spy; sys.argv = [{program!r}, '--help']; import runpy; runpy.run_path({program!r})"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "waits passive", done.stderr
