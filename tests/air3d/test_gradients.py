@@ -12,10 +12,11 @@ from torch import Tensor
 
 from air3d.air import Schedule, same_quantile
 from air3d.distributions import Choice
-from air3d.elbo import tilted
+from air3d.elbo import Trace, tilted
 from air3d.gradients import ESTIMATORS, Estimator, leave_one_out
 from air3d.gradients.enumerate_counts import advantages
 from air3d.gradients.nvil import Nvil
+from air3d.gradients.sampled import decide
 from air3d.schedules import ScheduleConfig
 from renderers.convert import to_torch
 from scenes.errors import UserError
@@ -71,7 +72,7 @@ def test_a_baseline_that_has_seen_the_choice_is_found_out() -> None:
         return nvil(trace, *rest)
 
     def backwards(trace, *rest):
-        made = leave_one_out.decide(trace, *rest)
+        made = decide(trace, *rest)
         return made.surrogate(-leave_one_out.others(made.reward, made.taken) + made.reward)
 
     for wrong in (peeking, backwards):
@@ -90,35 +91,63 @@ def test_all_mean_the_same_while_training_is_young(name: str) -> None:
         assert ((values.mean(0) - other[key].mean(0)).abs() < 4.5 * error + 1e-9).all(), key
 
 
-def test_what_is_summed_or_learned_lowers_the_variance() -> None:
-    """Four draws each; not that of the pose, which is drawn in the same way by all of them."""
-    torch.manual_seed(0)
-    nvil = build("nvil")
+def without_baseline(trace: Trace, *rest) -> Tensor:
+    decisions = decide(trace, *rest)
+    return decisions.surrogate(torch.zeros_like(decisions.reward))
+
+
+def test_a_baseline_has_not_seen_the_rewards_of_its_own_step() -> None:
+    trace, nvil = draw(parameters(), 3, 2), ESTIMATORS["nvil"].build(CONTEXT)
+    assert isinstance(nvil, Nvil)
+    torch.nn.init.zeros_(nvil.double().baseline[-1].bias)
+    values = {}
+    for name, estimator in (("nvil", nvil), ("without", without_baseline)):
+        torch.manual_seed(0)
+        (values[name],) = torch.autograd.grad(estimator(trace, LOG_PRIOR, 0).sum(), trace.log_yaw, retain_graph=True)
+    torch.testing.assert_close(values["nvil"], values["without"])
+    assert (nvil.mean != 0).all(), "but the next step will have"
+
+
+def variance(estimator: Estimator, offset: float = 0.0) -> dict[str, float]:
+    """Of the estimates from four draws, summed over a parameter's entries; `offset` is added to every bound."""
+
+    def shifted(trace: Trace, log_prior: Tensor, *rest) -> Tensor:
+        return estimator(trace, log_prior + offset, *rest)
+
+    estimates = gradients(shifted, 4, repeats=200, pictures=50)
+    return {key: values.var(0).sum().item() for key, values in estimates.items()}
+
+
+def trained(nvil: Estimator, offset: float = 0.0) -> Estimator:
     assert isinstance(nvil, Nvil)
     optimiser = torch.optim.Adam(nvil.parameters(), 1e-2)
     for _ in range(300):
-        loss = -nvil(draw(parameters(), 50, 4), LOG_PRIOR, 0).mean()
+        loss = -nvil(draw(parameters(), 50, 4), LOG_PRIOR + offset, 0).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+    return nvil
 
-    def variance(estimator: Estimator) -> dict[str, float]:
-        estimates = gradients(estimator, 4, repeats=200, pictures=50)
-        return {key: values.var(0).sum().item() for key, values in estimates.items()}
 
-    found = {name: variance(nvil if name == "nvil" else build(name)) for name in ESTIMATORS}
-    found["nvil, not learned"] = variance(build("nvil"))
-    for name, values in found.items():
-        print(f"{name:>20}", *(f"{key} {value:.2e}" for key, value in values.items()))
+def test_a_baseline_takes_away_what_every_choice_earns() -> None:
+    """A constant in the bound changes no gradient, but without a baseline it makes them noisy."""
+    torch.manual_seed(0)
+    choices = [key for key in parameters() if "mean" not in key]
+    bare = variance(without_baseline, 5.0)
+    for estimator in (trained(build("nvil"), 5.0), build("leave_one_out")):
+        found = variance(estimator, 5.0)
+        assert 3 * sum(found[key] for key in choices) < sum(bare[key] for key in choices)
 
-    def total(name: str, *keys: str) -> float:
-        return sum(found[name][key] for key in keys or found[name])
 
-    assert 3 * total("nvil") < total("nvil, not learned"), "of a bad baseline"
-    assert 3 * total("enumerate_counts", "rho1", "rho2") < total("leave_one_out", "rho1", "rho2")
-    assert 3 * total("local_expectation", "identity1", "identity2") < total(
-        "enumerate_counts", "identity1", "identity2"
-    )
+def test_what_is_summed_has_less_variance() -> None:
+    torch.manual_seed(0)
+    found = {name: variance(build(name)) for name in ("leave_one_out", "enumerate_counts", "local_expectation")}
+    for more, less, kind in (
+        ("leave_one_out", "enumerate_counts", "rho"),
+        ("enumerate_counts", "local_expectation", "identity"),
+    ):
+        keys = [f"{kind}{step}" for step in (1, 2)]
+        assert 2 * sum(found[less][key] for key in keys) < sum(found[more][key] for key in keys)
 
 
 def test_what_was_fixed_before_a_choice_cannot_reward_it() -> None:
