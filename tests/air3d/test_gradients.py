@@ -258,8 +258,9 @@ def test_an_alternative_is_what_the_posterior_would_have_drawn(tmp_path: Path) -
         posterior.correction[0].weight[:, -3:] *= 10
         posterior.correction[-1].weight *= 30
         posterior.yaw.known.weight[:, -3:] *= 10
-        posterior.yaw.last.weight *= 30
-        trace = model.trace(pictures, 3000, Schedule(sigma=0.5, yaw_heat=20.0), sum_identity=True)
+        posterior.yaw.between.weight *= 5
+        posterior.yaw.last.weight[0] *= 100
+        trace = model.trace(pictures, 3000, Schedule(sigma=0.5, yaw_heat=10.0), sum_identity=True)
     assert trace.swapped is not None
     own = (trace.log_likelihood[..., 1:] - trace.kl - trace.heat).flatten()
     swapped, log_q = trace.swapped.flatten(), trace.log_identity.flatten()
