@@ -13,23 +13,26 @@ from typing import Any
 import numba.cuda
 import numpy as np
 
-from renderers import streaming_formulas
+from renderers import streaming_elementwise, streaming_formulas
+from renderers.streaming_compiler import compiled
 from renderers.streaming_formulas import ZERO
 
 cuda: Any = numba.cuda  # its annotations describe what the decorator hides
 TILE = 8  # pixels to a side that a block paints
 CHUNK = TILE * TILE  # triangles that it looks at together
 THREADS = 64  # of a block elsewhere
-formulas = streaming_formulas.compiled(cuda.jit(device=True))
-triangle, seen, box, centre = formulas.triangle, formulas.seen, formulas.box, formulas.centre
-inverse_squares, paint_pixel, pull_pixel = formulas.inverse_squares, formulas.paint_pixel, formulas.pull_pixel
-merge_pixel, develop_pixel, undevelop_pixel = formulas.merge_pixel, formulas.develop_pixel, formulas.undevelop_pixel
+formulas = compiled(streaming_formulas, cuda.jit(device=True))
+triangle, tint_of, seen, box, centre = (getattr(formulas, x) for x in ("triangle", "tint_of", "seen", "box", "centre"))
+fragment, merge_fragment, pull = formulas.fragment, formulas.merge_fragment, formulas.pull
+elementwise = compiled(streaming_elementwise, cuda.jit(device=True))
+merge_pixel, develop_pixel = elementwise.merge_pixel, elementwise.develop_pixel
+undevelop_pixel = elementwise.undevelop_pixel
 
 
 @cuda.jit(device=True)
 def in_tile(t, cull, reach, row, col, height, width):
     """Whether a triangle is drawn and its box meets the tile whose first pixel is (row, col)."""
-    if seen(t, cull) == ZERO:
+    if not seen(t, cull):
         return False
     row0, row1, col0, col1 = box(t, reach, height, width)
     return row0 < row + TILE and row1 > row and col0 < col + TILE and col1 > col
@@ -63,11 +66,11 @@ def _paint_forward(
             for other in range(min(CHUNK, count - first) if exists else 0):
                 if wanted[other]:
                     face = faces[mesh, first + other]
-                    t = triangle(vertices[b, n], face)
-                    paint_pixel(
-                        pixel, px, py, t, inverse_squares(t), seen(t, cull), face, colours[b, n],
-                        sigma, gamma, blur, zfar, per_depth,
-                    )  # fmt: skip
+                    touches, p, log_clear, z, red, green, blue = fragment(
+                        px, py, triangle(vertices[b, n], face), tint_of(colours[b, n], face), sigma, blur
+                    )
+                    if touches:
+                        merge_fragment(pixel, p, log_clear, z, red, green, blue, gamma, zfar, per_depth)
             cuda.syncthreads()
     for layer in range(6 if exists else 0):
         out[b, row, col, layer] = pixel[layer]
@@ -84,27 +87,28 @@ def _paint_backward(
     if f >= face_count[mesh] or not painted[b, n]:
         return
     height, width, face = out.shape[1], out.shape[2], faces[mesh, f]
-    t = triangle(vertices[b, n], face)
-    sign, touched = seen(t, cull), False
-    if sign == ZERO:
+    t, tint = triangle(vertices[b, n], face), tint_of(colours[b, n], face)
+    if not seen(t, cull):
         return
     row0, row1, col0, col1 = box(t, math.sqrt(blur), height, width)
-    inverses, per_depth = inverse_squares(t), np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    g = cuda.local.array((6, 3), np.float32)
-    for corner in range(6):
-        for c in range(3):
-            g[corner, c] = ZERO
+    per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
+    g = cuda.local.array((2, 9), np.float32)
+    for k in range(9):
+        g[0, k] = g[1, k] = ZERO
     for row in range(row0, row1):
         for col in range(col0, col1):
             px, py = centre(row, col, height, width)
-            touched |= pull_pixel(
-                g, g_out[b, row, col], out[b, row, col, 0], px, py, t, inverses, sign, face, colours[b, n],
+            above = g_out[b, row, col]
+            touches, g_corners, g_tint = pull(
+                (above[1], above[2], above[3], above[4], above[5]), out[b, row, col, 0], px, py, t, tint,
                 sigma, gamma, blur, zfar, per_depth,
             )  # fmt: skip
-    for corner in range(3 if touched else 0):
-        for c in range(3):
-            cuda.atomic.add(g_vertices, (b, n, face[corner], c), g[corner, c])
-            cuda.atomic.add(g_colours, (b, n, face[corner], c), g[3 + corner, c])
+            for k in range(9 if touches else 0):
+                g[0, k] += g_corners[k]
+                g[1, k] += g_tint[k]
+    for k in range(9):
+        cuda.atomic.add(g_vertices, (b, n, face[k // 3], k % 3), g[0, k])
+        cuda.atomic.add(g_colours, (b, n, face[k // 3], k % 3), g[1, k])
 
 
 @cuda.jit

@@ -99,11 +99,13 @@ def test_streaming_refuses_what_it_cannot_do() -> None:
         soup(streaming.double(), torch.zeros(1, 3, 3).double(), torch.zeros(1, 3, 3).double())
 
 
-def test_compiled_kernels_are_thrown_away_when_the_formulas_change() -> None:
+def test_compiled_kernels_are_thrown_away_when_what_they_are_made_of_changes() -> None:
     """numba's cache alone would only look at the file the loops stand in."""
-    from renderers import streaming_formulas, streaming_kernels
+    from renderers import streaming_kernels
 
-    source = Path(streaming_formulas.__file__).stat()
-    for name in ("paint_forward", "paint_backward", "merge_backward", "develop_forward", "develop_backward"):
+    folder = Path(streaming_kernels.__file__).parent
+    for name in streaming_kernels.__all__:
         stamp = getattr(streaming_kernels, name)._cache._cache_file._source_stamp
-        assert stamp[1:] == (source.st_mtime, source.st_size)
+        for source in ("elementary", "streaming_formulas", "streaming_elementwise", "streaming_pairs"):
+            stat = (folder / f"{source}.py").stat()
+            assert (f"{source}.py", stat.st_mtime, stat.st_size) in stamp
