@@ -82,7 +82,7 @@ def compare(base: Work, repeats: int, sweeps: list[str]) -> list[dict[str, Any]]
         work = replace(base, cull=cull)
         kept, most = smallest_faces_per_pixel(work)
         print(f"PyTorch3D agrees from faces_per_pixel={kept} on; a pixel is hit by {most} triangles at most")
-        lines.append(report("cull" * cull, measure("pytorch3d", work, 1, faces_per_pixel=kept)))
+        lines.append(report("cull" * cull, measure("pytorch3d", work, 3, faces_per_pixel=kept)))
     return lines
 
 

@@ -47,7 +47,7 @@ def automatic(device: torch.device) -> str:
     if find_spec("pytorch3d") is not None:
         return "pytorch3d"
     raise UserError(
-        f"no renderer for {device} is installed: pip install 'air3d[cuda]' for renderer=streaming, or the environment "
+        f"no renderer for {device} is installed: pip install -e '.[cuda]' for renderer=streaming, or the environment "
         "of environment.yml for renderer=pytorch3d; device=cpu needs neither"
     )
 

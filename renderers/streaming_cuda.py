@@ -23,7 +23,8 @@ CHUNK = TILE * TILE  # triangles that it looks at together
 THREADS = 64  # of a block elsewhere
 formulas = compiled(streaming_formulas, cuda.jit(device=True))
 triangle, tint_of, seen, box, centre = (getattr(formulas, x) for x in ("triangle", "tint_of", "seen", "box", "centre"))
-fragment, merge_fragment, pull = formulas.fragment, formulas.merge_fragment, formulas.pull
+fragment, merge_fragment = formulas.fragment, formulas.merge_fragment
+pull, plus_nine = formulas.pull, formulas.plus_nine
 elementwise = compiled(streaming_elementwise, cuda.jit(device=True))
 merge_pixel, develop_pixel = elementwise.merge_pixel, elementwise.develop_pixel
 undevelop_pixel = elementwise.undevelop_pixel
@@ -76,6 +77,22 @@ def _paint_forward(
         out[b, row, col, layer] = pixel[layer]
 
 
+@cuda.jit(device=True)
+def add_to_corner(total, b, n, corner, x, y, z):
+    """Add three numbers to one corner: total [B,N,V,3]."""
+    cuda.atomic.add(total, (b, n, corner, 0), x)
+    cuda.atomic.add(total, (b, n, corner, 1), y)
+    cuda.atomic.add(total, (b, n, corner, 2), z)
+
+
+@cuda.jit(device=True)
+def add_to_corners(total, b, n, face, values):
+    """Add nine numbers to the corners of a triangle."""
+    add_to_corner(total, b, n, face[0], values[0], values[1], values[2])
+    add_to_corner(total, b, n, face[1], values[3], values[4], values[5])
+    add_to_corner(total, b, n, face[2], values[6], values[7], values[8])
+
+
 @cuda.jit
 def _paint_backward(
     out, vertices, colours, faces, face_count, identity, painted, sigma, gamma, blur, znear, zfar, cull,
@@ -92,9 +109,7 @@ def _paint_backward(
         return
     row0, row1, col0, col1 = box(t, math.sqrt(blur), height, width)
     per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    g = cuda.local.array((2, 9), np.float32)
-    for k in range(9):
-        g[0, k] = g[1, k] = ZERO
+    corners = colour = (ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
     for row in range(row0, row1):
         for col in range(col0, col1):
             px, py = centre(row, col, height, width)
@@ -103,12 +118,10 @@ def _paint_backward(
                 (above[1], above[2], above[3], above[4], above[5]), out[b, row, col, 0], px, py, t, tint,
                 sigma, gamma, blur, zfar, per_depth,
             )  # fmt: skip
-            for k in range(9 if touches else 0):
-                g[0, k] += g_corners[k]
-                g[1, k] += g_tint[k]
-    for k in range(9):
-        cuda.atomic.add(g_vertices, (b, n, face[k // 3], k % 3), g[0, k])
-        cuda.atomic.add(g_colours, (b, n, face[k // 3], k % 3), g[1, k])
+            if touches:
+                corners, colour = plus_nine(corners, g_corners), plus_nine(colour, g_tint)
+    add_to_corners(g_vertices, b, n, face, corners)
+    add_to_corners(g_colours, b, n, face, colour)
 
 
 @cuda.jit

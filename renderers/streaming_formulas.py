@@ -224,7 +224,22 @@ def pull(g_pixel, m, px, py, t, tint, sigma, gamma, blur, zfar, per_depth):
     return touches, g_corners, g_tint
 
 
+def plus_nine(a, b):
+    """The sum of two tuples."""
+    return (
+        a[0] + b[0],
+        a[1] + b[1],
+        a[2] + b[2],
+        a[3] + b[3],
+        a[4] + b[4],
+        a[5] + b[5],
+        a[6] + b[6],
+        a[7] + b[7],
+        a[8] + b[8],
+    )
+
+
 FORMULAS = (
     triangle, tint_of, area, facing, seen, span, box, centre, on_segment, areas, outline, touching, weights, coverage,
-    fragment, merge_fragment, pull,
+    fragment, merge_fragment, pull, plus_nine,
 )  # fmt: skip

@@ -27,7 +27,8 @@ from renderers.streaming_pairs import (
     put_nine,
 )
 
-centre, fragment, merge_fragment, pull = formulas.centre, formulas.fragment, formulas.merge_fragment, formulas.pull
+centre, fragment, merge_fragment = formulas.centre, formulas.fragment, formulas.merge_fragment
+pull, plus_nine = formulas.pull, formulas.plus_nine
 
 TOUCHES, P, LOG_CLEAR, Z, RED, GREEN, BLUE, FORWARD = (RESULTS + row * STRIDE for row in range(8))
 _, M, G_S, G_RED, G_GREEN, G_BLUE, G_L, G_CORNERS = (RESULTS + row * STRIDE for row in range(8))
@@ -116,22 +117,6 @@ def pull_pairs(pairs, count, sigma, gamma, blur, zfar, per_depth, height, width)
         pairs[TOUCHES + at] = ONE if touches else ZERO
         put_nine(pairs, G_CORNERS, at, g_corners)
         put_nine(pairs, G_TINT, at, g_tint)
-
-
-@helper
-def plus_nine(a, b):
-    """The sum of two tuples."""
-    return (
-        a[0] + b[0],
-        a[1] + b[1],
-        a[2] + b[2],
-        a[3] + b[3],
-        a[4] + b[4],
-        a[5] + b[5],
-        a[6] + b[6],
-        a[7] + b[7],
-        a[8] + b[8],
-    )
 
 
 @helper

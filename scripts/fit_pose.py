@@ -1,6 +1,6 @@
 """Gradient descent through a renderer without gradients: a mug, put down a few centimetres away from where it stands.
 
-``python scripts/fit_pose.py`` moves it back onto the picture that Mitsuba painted (``pip install 'air3d[mitsuba]'``);
+``python scripts/fit_pose.py`` moves it back onto the picture that Mitsuba painted (``pip install -e '.[mitsuba]'``);
 ``python scripts/fit_pose.py --black-box streaming`` needs nothing else.
 """
 

@@ -34,7 +34,7 @@ class Mitsuba:
 
     def __init__(self, scene: Scene, settings: RendererConfig) -> None:
         if find_spec("mitsuba") is None:
-            raise UserError("renderer.black_box=mitsuba needs Mitsuba: pip install 'air3d[mitsuba]'")
+            raise UserError("renderer.black_box=mitsuba needs Mitsuba: pip install -e '.[mitsuba]' in the checkout")
         self.library: Any = import_module("mitsuba")
         import_module("drjit").set_thread_count(torch.get_num_threads())
         self.ambient, self.background = settings.ambient, np.array(scene.background, np.float32)

@@ -55,7 +55,7 @@ def test_auto_takes_the_fastest_that_is_installed(
 
 def test_auto_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("renderers.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"air3d\[cuda\].*environment\.yml"):
+    with pytest.raises(UserError, match=r"\.\[cuda\].*environment\.yml"):
         automatic(torch.device("cuda"))
 
 

@@ -13,7 +13,7 @@ from renderers import Renderer, RendererConfig, build_renderer
 from scenes.objects import Objects
 from scenes.scene import Scene
 
-pytest.importorskip("mitsuba", reason="Mitsuba is not installed: pip install 'air3d[mitsuba]'")
+pytest.importorskip("mitsuba", reason="Mitsuba is not installed: pip install -e '.[mitsuba]'")
 
 SETTINGS = RendererConfig(black_box="mitsuba")
 
