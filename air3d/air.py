@@ -118,14 +118,21 @@ class Air(nn.Module):
         return gather(likelihoods, presence, drawn, turned, swapped, contexts, samples)
 
     def look(self, looked: Tensor, pictures: Tensor, image: Tensor) -> Float[Tensor, "batch channel row column"]:
-        """Features of what is seen now. The canvas enters as an observation: no gradient runs back through it."""
-        return self.posterior.encoder(looked, channels_first(pictures), channels_first(image.detach()))
+        """Features of what is seen now."""
+        return self.posterior.encoder(looked, channels_first(pictures), channels_first(self.shown(image)))
 
     def sight(
         self, pictures: Float[Tensor, "batch height width 3"], image: Float[Tensor, "batch height width 3"]
     ) -> Float[Tensor, "batch 6 height width"]:
-        """What a closer look sees: the picture, and what the canvas lacks of it (again as an observation)."""
-        return torch.cat([channels_first(pictures), channels_first(pictures - image.detach())], 1)
+        """What a closer look sees: the picture, and what the canvas lacks of it."""
+        return torch.cat([channels_first(pictures), channels_first(pictures - self.shown(image))], 1)
+
+    def shown(self, image: Float[Tensor, "batch height width 3"]) -> Float[Tensor, "batch height width 3"]:
+        """The canvas as the network sees it: an observation, through which no gradient runs back.
+
+        Without `model.residual`, it is shown the empty table instead, whatever has been painted.
+        """
+        return image.detach() if self.posterior.config.residual else self.renderer.background.expand_as(image)
 
     def draw(self, proposal: Proposal, sight: Tensor, at: Schedule) -> Drawn:
         """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""

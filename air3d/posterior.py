@@ -38,7 +38,10 @@ NUDGE = 0.05
 
 @dataclass
 class PosteriorConfig:
-    """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur."""
+    """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur.
+
+    `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
+    """
 
     name: str = "air"
     stem: int = 16
@@ -46,6 +49,7 @@ class PosteriorConfig:
     hidden: int = 128
     yaw_bins: int = 12
     initial_std: float = 0.5
+    residual: bool = True
 
     def __post_init__(self) -> None:
         for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std"):

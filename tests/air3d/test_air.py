@@ -13,7 +13,7 @@ from air3d.encoder import STRIDE, table_points
 from air3d.infer import infer
 from air3d.likelihood import log_likelihood
 from air3d.schedules import ScheduleConfig
-from renderers.convert import to_torch
+from renderers.convert import channels_first, to_torch
 
 
 def test_more_steps_than_trained_with(tmp_path: Path) -> None:
@@ -111,3 +111,16 @@ def test_focused_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Pat
 def test_attention_is_focused_at_the_end_and_in_use() -> None:
     assert Schedule().focused and ScheduleConfig().final().focused
     assert not ScheduleConfig().at(0.5).focused and ScheduleConfig(focus_from=0.2).at(0.5).focused
+
+
+def test_without_residual_the_network_does_not_see_what_was_painted(tmp_path: Path) -> None:
+    for name, differ in (("true", True), ("false", False)):
+        run = small_run(tmp_path, f"model.residual={name}")
+        pictures = run.renderer.render(to_torch(run.scene.batch(0, range(2))))
+        empty = run.renderer.develop(run.renderer.blank(2))
+        looked = run.model.posterior.encoder.look(channels_first(pictures))
+        for shown in (
+            run.model.sight,
+            lambda given, image, looked=looked, model=run.model: model.look(looked, given, image),
+        ):
+            assert torch.equal(shown(pictures, pictures), shown(pictures, empty)) != differ
