@@ -11,12 +11,14 @@ import torch
 from omegaconf import DictConfig
 
 from air3d import cli
+from air3d.calibration import calibration
 from air3d.checkpoint import load_run
 from air3d.config import typed
 from air3d.evaluation import evaluate_scenes
 from air3d.held_out import EvaluateConfig, scenes_of
-from air3d.infer import bound, unroll
-from air3d.results import table, write_evaluation
+from air3d.infer import bound, unroll, weighted_bound
+from air3d.plots import coverage
+from air3d.results import certainty, table, write_evaluation
 
 
 def main(config: DictConfig) -> None:
@@ -28,20 +30,28 @@ def main(config: DictConfig) -> None:
     steps = settings.steps(layout, truth)
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
     propose = partial(unroll, run.model, max_objects=steps)
+    symmetry = [mesh.symmetry for mesh in catalogue.meshes]
     evaluation = evaluate_scenes(
         propose,
         images,
         truth,
-        [mesh.symmetry for mesh in catalogue.meshes],
+        symmetry,
         partial(bound, run.model, at=run.config.trainer.schedule.final()),
         settings.batch_size,
     )
+    numbers, levels = calibration(run.model, images, truth, symmetry, steps, settings.batch_size)
+    evaluation.metrics["calibration"] = numbers
+    if samples := settings.importance_samples:
+        tightest = weighted_bound(run.model, images, run.config.trainer.schedule.final(), samples).mean().item()
+        evaluation.metrics |= {"importance_bound": tightest, "importance_samples": samples}
     folder = Path(settings.out or Path(settings.run) / "evaluation")
     trained = range(layout.min_objects, layout.max_objects + 1)
     about = {"run": str(settings.run), **source, "trained_counts": list(trained)}
+    coverage(folder / "calibration.png", {name: x.numpy() for name, x in levels.items()}, numbers["count"]["bars"])
     write_evaluation(folder, evaluation, propose, images, truth, catalogue.names, trained, about)
     print(f"{settings.run} on {source['scenes_from']}, at most {steps} objects a picture\n")
     print(table(evaluation.metrics))
+    print(certainty(evaluation.metrics))
     print(f"\n{folder / 'metrics.json'} and plots beside it")
 
 

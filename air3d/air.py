@@ -11,15 +11,15 @@ Eslami et al., "Attend, Infer, Repeat: Fast Scene Understanding with Generative 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from air3d.distributions import Choice
+from air3d.alternatives import swap, turn
+from air3d.draws import Drawn, Schedule, gather
 from air3d.elbo import Trace
 from air3d.likelihood import log_likelihood
 from air3d.posterior import Pose, Posterior, PosteriorConfig, Proposal
@@ -31,41 +31,6 @@ from scenes.scene import Scene
 
 COARSE = 8
 """A baseline sees pictures averaged to so many pixels a side."""
-
-
-@dataclass
-class Schedule:
-    """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO.
-
-    The heats are added to the weight 1 of the KL of a choice. The best posterior then is
-    p(x | choice)^(1 / (1 + heat)), renormalised: soft while the heat is as large as differences in log likelihood.
-    """
-
-    sigma: float = 0.3
-    pyramid: float = 0.0
-    count_heat: float = 0.0
-    identity_heat: float = 0.0
-    yaw_heat: float = 0.0
-    blend: float = 1.0
-    focused: bool = True
-    prior_odds: float = 1.0
-
-
-@dataclass
-class Drawn:
-    """One object for each row of the batch, what its draw cost in the bound, and the random numbers of its pose."""
-
-    identity: Int[Tensor, " batch"]
-    position: Float[Tensor, "batch 3"]
-    rotation: Float[Tensor, " batch"]
-    yaw_bin: Choice
-    bin: Int[Tensor, " batch"]
-    offset: Float[Tensor, "batch bin"]
-    log_identity: Float[Tensor, " batch"]
-    log_yaw: Float[Tensor, " batch"]
-    kl: Float[Tensor, " batch"]
-    heat: Float[Tensor, " batch"]
-    noise: Float[Tensor, "batch noise"]
 
 
 class Air(nn.Module):
@@ -107,12 +72,12 @@ class Air(nn.Module):
             if context:
                 contexts.append(self.context(sight, proposal))
             if sum_yaw:
-                turned.append(self.turn(canvas[::samples], draw, pictures, samples, at))
+                turned.append(turn(self, canvas[::samples], draw, pictures, samples, at))
             before, canvas = canvas, self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
             if sum_identity:
-                swapped.append(self.swap(before, proposal, sight, draw, likelihoods[-1], each, at))
+                swapped.append(swap(self, before, proposal, sight, draw, likelihoods[-1], each, at))
             presence.append(proposal.presence_logit)
             drawn.append(draw)
         return gather(likelihoods, presence, drawn, turned, swapped, contexts, samples)
@@ -155,56 +120,14 @@ class Air(nn.Module):
         heat = at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
         log_identity, log_yaw = proposal.identity.log_prob(identity), pose.yaw_bin.log_prob(yaw_bin)
         kl = kl_identity + kl_yaw + kl_box
-        within = offset.sigmoid()
-        return Drawn(
-            identity, position, rotation, pose.yaw_bin, yaw_bin, within, log_identity, log_yaw, kl, heat, noise
-        )
-
-    def turn(
-        self, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
-    ) -> Float[Tensor, " picture"]:
-        """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin."""
-        first, bins = slice(None, None, samples), torch.arange(self.yaw_bins, device=canvas.device)
-
-        def each_bin(values: Tensor) -> Tensor:
-            return values[:, None].expand(-1, self.yaw_bins, *values.shape[1:]).flatten(0, 1)
-
         with torch.no_grad():
-            rotation = self.angle(bins, draw.offset[first]).flatten()
-            identity, position = each_bin(draw.identity[first]), each_bin(draw.position[first])
-            image = self.renderer.develop(self.renderer.paint(each_bin(canvas), identity, position, rotation))
-            likelihood = log_likelihood(image, each_bin(pictures), at.sigma, at.pyramid).unflatten(0, (-1, len(bins)))
-            likelihood = likelihood - likelihood.mean(1, keepdim=True)
-        return (draw.yaw_bin.probs[first] * likelihood).sum(1)
-
-    def swap(
-        self,
-        canvas: Tensor,
-        proposal: Proposal,
-        sight: Tensor,
-        draw: Drawn,
-        likelihood: Tensor,
-        pictures: Tensor,
-        at: Schedule,
-    ) -> Float[Tensor, " batch"]:
-        """E F_t over the identities of the drawn object, each painted once on the canvas before it, less its own F_t.
-
-        Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
-        with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
-        """
-        probs, expected = proposal.identity.probs, torch.zeros_like(likelihood)
-        own = (likelihood - draw.kl - draw.heat).detach()
-        for shift in range(1, probs.shape[-1]):
-            with torch.no_grad():
-                identity = (draw.identity + shift) % probs.shape[-1]
-                pose = self.posterior.pose(proposal, identity, sight)
-                yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
-                other = self.drawn(proposal, identity, pose, yaw_bin, draw.noise, at)
-                painted = self.renderer.paint(canvas, other.identity, other.position, other.rotation)
-                likelihood = log_likelihood(self.renderer.develop(painted), pictures, at.sigma, at.pyramid)
-                gain = likelihood - other.kl - other.heat - own
-            expected = expected + probs.gather(-1, identity[:, None]).squeeze(-1) * gain
-        return expected
+            chosen = pose.offset.at(yaw_bin).log_prob(offset.gather(-1, yaw_bin[:, None]))
+            log_even = math.log(proposal.identity.logits.shape[-1] * self.yaw_bins)
+            log_q = log_identity + log_yaw + pose.box.log_prob(unit, self.prior.free) + chosen
+        return Drawn(
+            identity, position, rotation, pose.yaw_bin, yaw_bin, offset.sigmoid(), log_identity, log_yaw, kl, heat,
+            noise, -log_even - log_q,
+        )  # fmt: skip
 
     def context(self, sight: Tensor, proposal: Proposal) -> Float[Tensor, "batch feature"]:
         """What a baseline may look at before the step's decisions: picture and residual, coarsely, and the state."""
@@ -215,13 +138,14 @@ class Air(nn.Module):
         """Length of a step's `context`."""
         return 6 * COARSE**2 + self.posterior.config.hidden
 
-    def mode(
-        self, proposal: Proposal, sight: Tensor
-    ) -> tuple[Int[Tensor, " batch"], Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
-        """The most probable identity and, given it, the centre of the pose."""
+    def mode(self, proposal: Proposal, sight: Tensor) -> tuple[Int[Tensor, " batch"], Pose]:
+        """The most probable identity and, given it, the distribution over its pose."""
         identity = proposal.identity.logits.argmax(-1)
-        pose: Pose = self.posterior.pose(proposal, identity, sight)
-        return identity, *self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1), pose.offset.mean)
+        return identity, self.posterior.pose(proposal, identity, sight)
+
+    def centre(self, pose: Pose) -> tuple[Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
+        """Position and rotation in the middle of a pose's box and of its most probable yaw bin."""
+        return self.place(pose.box.mean, pose.yaw_bin.logits.argmax(-1), pose.offset.mean)
 
     def place(
         self, position: Float[Tensor, "batch 3"], yaw_bin: Int[Tensor, " batch"], offset: Float[Tensor, "batch bin"]
@@ -233,37 +157,3 @@ class Air(nn.Module):
     def angle(self, yaw_bin: Tensor, offset: Tensor) -> Tensor:
         """The yaw in radians of a place in [0, 1] within a bin; the bins tile (-pi, pi]."""
         return (yaw_bin + offset) * (2 * math.pi / self.yaw_bins) - math.pi
-
-
-def same_quantile(drawn: Int[Tensor, " batch"], before: Choice, after: Choice) -> Int[Tensor, " batch"]:
-    """A draw from `after` by the random number that gave `drawn` from `before`: the same one where the two agree."""
-    upper = before.probs.cumsum(-1).gather(-1, drawn[:, None])
-    number = upper - torch.rand_like(upper) * before.probs.gather(-1, drawn[:, None])
-    return (number >= after.probs.cumsum(-1)[:, :-1]).sum(-1)
-
-
-def gather(
-    likelihoods: list[Tensor],
-    presence: list[Tensor],
-    drawn: list[Drawn],
-    turned: list[Tensor],
-    swapped: list[Tensor],
-    contexts: list[Tensor],
-    samples: int,
-) -> Trace:
-    """Per-step lists of [picture*sample] to the [picture, sample, step] tensors of a Trace."""
-
-    def stack(values: list[Tensor]) -> Tensor:
-        return rearrange(torch.stack(values, -1), "(picture sample) ... -> picture sample ...", sample=samples)
-
-    return Trace(
-        log_likelihood=stack(likelihoods),
-        presence_logit=stack(presence),
-        log_identity=stack([draw.log_identity for draw in drawn]),
-        log_yaw=stack([draw.log_yaw for draw in drawn]),
-        turned=torch.stack(turned, -1) if turned else None,
-        kl=stack([draw.kl for draw in drawn]),
-        heat=stack([draw.heat for draw in drawn]),
-        swapped=stack(swapped) if swapped else None,
-        context=stack(contexts).transpose(-1, -2) if contexts else None,
-    )

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from air3d.air import Air
 from air3d.config import Config, device_of, typed
@@ -17,6 +19,7 @@ from scenes.errors import UserError
 from scenes.scene import Scene
 
 FORMAT = "air3d-checkpoint-1"
+RELEASED = "model.safetensors"
 
 
 @dataclass
@@ -90,14 +93,37 @@ def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
         raise UserError(f"{path} does not fit the model of config.yaml: was config.yaml edited?") from error
 
 
+def save_weights(path: Path, run: Run) -> None:
+    """A network to hand on: safetensors, which hold numbers and nothing else, and the names it was trained on."""
+    about = {"format": FORMAT, "identities": "\n".join(run.scene.catalogue.names)}
+    with atomic(path) as temporary:
+        save_file({name: value.contiguous() for name, value in run.model.state_dict().items()}, temporary, about)
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """What save_weights wrote, as the part of a checkpoint that `load_weights` takes."""
+    try:
+        with safe_open(path, "pt") as file:
+            about, model = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is truncated or holds no safetensors; put a whole one in its place") from error
+    if about.get("format") != FORMAT:
+        raise UserError(f"{path} is not a network of this version ({FORMAT})")
+    return {"identities": about["identities"].split("\n"), "model": model}
+
+
 def load_run(run_dir: Path | str, name: str = "best.pt", device: str = "cpu") -> Run:
-    """A trained run, ready for inference: the best checkpoint, or the last where there is no best yet.
+    """A trained run, ready for inference: the network that was released from it, otherwise the best checkpoint, or the
+    last where there is no best yet.
 
     It runs on `device`, wherever it was trained.
     """
     run_dir = Path(run_dir)
     run = build(replace(load_config(run_dir), device=device))
-    path = run_dir / (name if (run_dir / name).exists() else "last.pt")
-    load_weights(run, load_checkpoint(path), path)
+    if (path := run_dir / RELEASED).exists():
+        load_weights(run, read_weights(path), path)
+    else:
+        path = run_dir / (name if (run_dir / name).exists() else "last.pt")
+        load_weights(run, load_checkpoint(path), path)
     run.model.eval()
     return run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import Categorical
 
@@ -32,6 +32,18 @@ class BoxNormal:
         entropy = self.std.log() + 0.5 * (1 + math.log(2 * math.pi))
         log_logistic = F.logsigmoid(sample) + F.logsigmoid(-sample)
         return ((-entropy - log_logistic) * weight).sum(-1)
+
+    def log_prob(
+        self, sample: Float[Tensor, "batch axis"], weight: Float[Tensor, "*#batch axis"] | float = 1.0
+    ) -> Float[Tensor, " batch"]:
+        """Log density, in the unit box, of the squashed `sample`, axes summed with `weight`."""
+        normal = -0.5 * ((sample - self.mean) / self.std).square() - self.std.log() - 0.5 * math.log(2 * math.pi)
+        log_slope = F.logsigmoid(sample) + F.logsigmoid(-sample)  # of the sigmoid
+        return ((normal - log_slope) * weight).sum(-1)
+
+    def at(self, axis: Int[Tensor, " batch"]) -> BoxNormal:
+        """One axis of each row."""
+        return BoxNormal(self.mean.gather(-1, axis[:, None]), self.std.gather(-1, axis[:, None]))
 
 
 class Choice(Categorical):

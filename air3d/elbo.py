@@ -27,6 +27,7 @@ class Trace:
     is for the first sample of each picture the expectation of log p(x | z_1..t) over the yaw bins of object t.
     `swapped` is the expectation of F_t over the identities of object t, less the F_t of the one that was drawn.
     `context`, without gradient, is what a baseline may know: all of it comes before anything of step t is decided.
+    `log_weight` is log p(z_t) - log q(z_t) of what was drawn, without gradient.
     """
 
     log_likelihood: Float[Tensor, "picture sample count"]
@@ -38,6 +39,7 @@ class Trace:
     turned: Float[Tensor, "picture step"] | None = None
     swapped: Float[Tensor, "picture sample step"] | None = None
     context: Float[Tensor, "picture sample step feature"] | None = None
+    log_weight: Float[Tensor, "picture sample step"] | None = None
 
 
 def log_count_posterior(
@@ -83,3 +85,15 @@ def expected_bound(
 def count_kl(log_q: Float[Tensor, "*batch count"], log_prior: Float[Tensor, " count"]) -> Float[Tensor, "*batch"]:
     """KL(q(n) || p(n)) in nats."""
     return -expected_bound(log_q, log_prior.expand(log_q.shape))
+
+
+def importance_bound(trace: Trace, log_prior: Float[Tensor, " count"]) -> Float[Tensor, " picture"]:
+    """log (1/S) sum_s sum_n p(n) p(x | z_1..n) prod_{t<=n} p(z_t) / q(z_t), in nats, from S draws of each picture.
+
+    Inside the logarithm stands an unbiased estimate of p(x), the sum over counts exact; so this is a lower bound of
+    log p(x) on average, and rises towards it with S (Burda, Grosse & Salakhutdinov 2016, "Importance Weighted
+    Autoencoders", theorem 1).
+    """
+    assert trace.log_weight is not None
+    terms = trace.log_likelihood + log_prior + up_to(trace.log_weight)
+    return terms.flatten(1).logsumexp(-1) - math.log(terms.shape[1])

@@ -33,12 +33,13 @@ class EvaluateConfig:
     counts: list[int] | None = None
     seed: int = 0
     max_objects: int | None = None
+    importance_samples: int | None = None
     batch_size: int = 100
     device: str = "cpu"
     out: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("scenes", "max_objects", "batch_size"):
+        for name in ("scenes", "max_objects", "importance_samples", "batch_size"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"{name}={value}: give at least 1")
         if self.seed < 0:

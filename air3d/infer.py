@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from air3d.air import Air, Schedule
-from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds
+from air3d.elbo import expected_bound, importance_bound, log_count_posterior, prefix_bounds
+from air3d.posterior import Pose
 from renderers.convert import channels_first
 from scenes.objects import Objects
 
@@ -42,9 +43,12 @@ def infer(
 
 @torch.no_grad()
 def unroll(
-    model: Air, pictures: Float[Tensor, "batch height width 3"], max_objects: int
+    model: Air,
+    pictures: Float[Tensor, "batch height width 3"],
+    max_objects: int,
+    poses: list[Pose] | None = None,
 ) -> tuple[Objects, list[Tensor], Float[Tensor, "batch step"]]:
-    """The greedy pass: objects, canvases and rho (see `Inference`)."""
+    """The greedy pass: objects, canvases and rho (see `Inference`). Each step's pose is appended to `poses`."""
     looked = model.posterior.encoder.look(channels_first(pictures))
     canvas, state = model.renderer.blank(len(pictures)), model.posterior.start(len(pictures))
     present = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
@@ -53,7 +57,10 @@ def unroll(
         proposal = model.posterior.propose(model.look(looked, pictures, canvases[-1]), state)
         rho = proposal.presence_logit.sigmoid() if step >= model.prior.min_objects else pictures.new_ones(len(pictures))
         present = present & (rho > 0.5)
-        identity, position, rotation = model.mode(proposal, model.sight(pictures, canvases[-1]))
+        identity, pose = model.mode(proposal, model.sight(pictures, canvases[-1]))
+        position, rotation = model.centre(pose)
+        if poses is not None:
+            poses.append(pose)
         canvas = model.renderer.paint(canvas, identity, position, rotation, present.float())
         canvases.append(model.renderer.develop(canvas))
         steps.append((identity * present, position * present[:, None], rotation * present, present))
@@ -69,3 +76,12 @@ def bound(model: Air, pictures: Float[Tensor, "batch height width 3"], at: Sched
     trace = model.trace(pictures, 1, at)
     log_q = log_count_posterior(trace.presence_logit, model.prior.min_objects)
     return expected_bound(log_q, prefix_bounds(trace, model.prior.log_count)).squeeze(1)
+
+
+@torch.no_grad()
+def weighted_bound(
+    model: Air, pictures: Float[Tensor, "batch height width 3"], at: Schedule, samples: int, at_once: int = 1000
+) -> Float[Tensor, " batch"]:
+    """The importance-weighted bound of `samples` draws per picture; `at_once` limits the pictures in memory."""
+    parts = pictures.split(max(1, at_once // samples))
+    return torch.cat([importance_bound(model.trace(part, samples, at), model.prior.log_count) for part in parts])

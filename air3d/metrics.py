@@ -33,6 +33,9 @@ class Matching:
     true_identity: np.ndarray  # [pairs] int
     predicted_identity: np.ndarray  # [pairs] int
     turn: np.ndarray  # [pairs] predicted minus true yaw, radians, not wrapped
+    scene: np.ndarray  # [pairs] int
+    predicted_slot: np.ndarray  # [pairs] int
+    true_slot: np.ndarray  # [pairs] int
 
     @property
     def found(self) -> np.ndarray:
@@ -56,10 +59,12 @@ def match(predicted: Objects, truth: Objects) -> Matching:
         i, j = linear_sum_assignment(np.nan_to_num(distance, nan=1e9, posinf=1e9))
         turn = predicted.rotation[scene][guessed][j].astype(float) - truth.rotation[scene][given][i]
         identities = truth.identity[scene][given][i], predicted.identity[scene][guessed][j]
-        rows.append(np.stack([distance[i, j], *identities, turn], 1))
-    pairs = np.concatenate(rows) if rows else np.zeros((0, 4))
+        slots = np.flatnonzero(guessed)[j], np.flatnonzero(given)[i]
+        rows.append(np.stack([distance[i, j], turn, *identities, np.full(len(i), scene), *slots], 1))
+    distance, turn, *whole = (np.concatenate(rows) if rows else np.zeros((0, 7))).T
+    true_identity, predicted_identity, scenes, predicted_slot, true_slot = (column.astype(int) for column in whole)
     return Matching(
-        real.sum(1), there.sum(1), pairs[:, 0], pairs[:, 1].astype(int), pairs[:, 2].astype(int), pairs[:, 3]
+        real.sum(1), there.sum(1), distance, true_identity, predicted_identity, turn, scenes, predicted_slot, true_slot
     )
 
 

@@ -110,6 +110,28 @@ def position_error_histogram(path: Path | str, distances: np.ndarray, found_with
     _save(figure, path)
 
 
+def coverage(path: Path | str, levels: Mapping[str, np.ndarray], bars: Sequence[Mapping[str, float]]) -> None:
+    """Share of truths inside their credible region against its level, and counts right against how sure of them.
+
+    `levels`: of the truths, by what they are of. `bars`: confidence, right and scenes of each step.
+    """
+    figure, axes = _sheet(5.4, 4.6)
+    axes.plot([0, 1], [0, 1], color=INK, lw=1, ls=":", label="as it should be")
+    for colour, (name, values) in zip(COLOURS, levels.items(), strict=False):
+        ranked = np.sort(np.asarray(values, dtype=float))
+        if len(ranked):
+            axes.step([0, *ranked, 1], [0, *np.arange(1, len(ranked) + 1) / len(ranked), 1], color=colour, lw=1.8,
+                      where="post", label=f"{name}: {len(ranked)} objects")  # fmt: skip
+    x, y = ([bar[key] for bar in bars] for key in ("confidence", "right"))
+    axes.plot(x, y, color=COLOURS[2], lw=1.2, marker="o", ms=4, label="count")
+    for bar in bars:
+        axes.annotate(str(bar["scenes"]), (bar["confidence"], bar["right"]), (-4, 4), textcoords="offset points",
+                      ha="right", fontsize=8, color=COLOURS[2])  # fmt: skip
+    axes.set(xlabel="how sure the posterior is", ylabel="share that is right", xlim=(0, 1.01), ylim=(0, 1.03))
+    axes.legend(frameon=False, loc="upper left")
+    _save(figure, path)
+
+
 def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty figure of that size in inches with the axes in this project's style."""
     figure = Figure(figsize=(width, height), layout="constrained")

@@ -69,6 +69,26 @@ def table(metrics: dict[str, Any]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
+def certainty(metrics: dict[str, Any]) -> str:
+    """How sure the network was, and whether rightly: a few lines under the table."""
+    numbers, count = metrics["calibration"], metrics["calibration"]["count"]
+    lines = [
+        f"\nsure of its count: {count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}"
+    ]
+    for name, size in (("position", "position_90_radius_m"), ("rotation", "rotation_90_width_deg")):
+        if numbers["objects"][name]:
+            inside = " and ".join(f"{share:.1%}" for share in numbers["coverage"][name].values())
+            levels = " and ".join(f"{float(level):.0%}" for level in numbers["coverage"][name])
+            words = (
+                f"{100 * numbers[size]:.2f} cm radius" if name == "position" else f"{numbers[size]:.1f} degrees wide"
+            )
+            lines.append(f"true {name} inside its {levels} credible regions: {inside} (the latter: {words}, median)")
+    if "importance_bound" in metrics:
+        bound, samples = metrics["importance_bound"], metrics["importance_samples"]
+        lines.append(f"importance-weighted bound, {samples} draws: {bound:.1f} nats (ELBO {metrics['elbo']:.1f})")
+    return "\n".join(lines)
+
+
 TABLE: list[tuple[str, str, Callable[[Any], str]]] = [
     ("scenes", "scenes", str),
     ("counted right", "count_accuracy", "{:.1%}".format),

@@ -133,9 +133,7 @@ def _launch(name: str, first: Tensor, *others: Any) -> None:
 
 def _cuda() -> Any:
     if find_spec("numba_cuda") is None:
-        raise UserError(
-            "renderer=streaming on CUDA needs numba-cuda: pip install -e '.[cuda]', or device=cpu"
-        )
+        raise UserError("renderer=streaming on CUDA needs numba-cuda: pip install -e '.[cuda]', or device=cpu")
     return import_module("renderers.streaming_cuda")
 
 

@@ -21,9 +21,9 @@ from renderers.streaming_pairs import (
     STRIDE,
     TINT,
     expand,
+    fill,
     formulas,
     nine,
-    patches,
     put_nine,
 )
 
@@ -83,12 +83,14 @@ def paint_forward(
     """Merge N meshes each into the canvases out [B,H,W,6], in place. Vertices (x_ndc, y_ndc, z_view) [B,N,V,3]."""
     height, width, patch_size = out.shape[1], out.shape[2], out.shape[3] + 2  # see ``expand``
     per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    queue, touched = np.empty((QUEUE, 6), np.int32), np.empty(STRIDE, np.int32)
+    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.zeros(2, np.int64), np.empty(STRIDE, np.int32)
     pairs = np.zeros(FORWARD, np.float32)
     for b in range(start, stop):
         for n in range(identity.shape[1]):
             mesh, count = faces[identity[b, n]], face_count[identity[b, n]] if painted[b, n] else 0
-            for used in patches(queue, vertices[b, n], mesh, count, blur, cull, height, width):
+            cursor[:] = 0
+            while cursor[0] < count:
+                used = fill(queue, cursor, vertices[b, n], mesh, count, blur, cull, height, width)
                 met = expand(pairs, queue, used, vertices[b, n], mesh, colours[b, n], patch_size)
                 weigh(pairs, met, sigma, blur, height, width)
                 merge(out[b], pairs, touched, touching_ones(pairs, met, touched), gamma, zfar, per_depth)
@@ -152,12 +154,14 @@ def paint_backward(
     """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result, added to g_vertices and g_colours."""
     height, width, patch_size = out.shape[1], out.shape[2], out.shape[3] + 2  # see ``expand``
     per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    queue, touched = np.empty((QUEUE, 6), np.int32), np.empty(STRIDE, np.int32)
+    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.zeros(2, np.int64), np.empty(STRIDE, np.int32)
     pairs = np.zeros(BACKWARD, np.float32)
     for b in range(start, stop):
         for n in range(identity.shape[1]):
             mesh, count = faces[identity[b, n]], face_count[identity[b, n]] if painted[b, n] else 0
-            for used in patches(queue, vertices[b, n], mesh, count, blur, cull, height, width):
+            cursor[:] = 0
+            while cursor[0] < count:
+                used = fill(queue, cursor, vertices[b, n], mesh, count, blur, cull, height, width)
                 met = expand(pairs, queue, used, vertices[b, n], mesh, colours[b, n], patch_size)
                 gather(pairs, met, out[b], g_out[b])
                 pull_pairs(pairs, met, sigma, gamma, blur, zfar, per_depth, height, width)

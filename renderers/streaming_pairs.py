@@ -47,26 +47,27 @@ def put_nine(pairs, row, at, values):
 
 
 @helper
-def patches(queue, vertices, faces, count, blur, cull, height, width):
-    """Fill the queue [QUEUE,6] with the patches of a mesh; yields their number each time it is full, and at the end.
+def fill(queue, cursor, vertices, faces, count, blur, cull, height, width):
+    """Fill the queue [QUEUE,6] with the next patches of a mesh, and return how many they are.
 
     A patch: face, first row, first column and columns of its box, the number of its first pixel there, their number.
+    ``cursor`` [2] is the face and the pixel of its box to go on with; the mesh is done when the face is ``count``.
     """
-    used, reach = 0, math.sqrt(blur)
-    for f in range(count):
+    used, f, first, reach = 0, cursor[0], cursor[1], math.sqrt(blur)
+    while f < count:
         t = triangle(vertices, faces[f])
-        if not seen(t, cull):
-            continue
-        row0, row1, col0, col1 = box(t, reach, height, width)
-        total = (row1 - row0) * (col1 - col0) if col1 > col0 else 0
-        for first in range(0, total, PATCH):
-            if used == QUEUE:
-                yield used
-                used = 0
-            patch = queue[used]
-            patch[0], patch[1], patch[2], patch[3], patch[4], patch[5] = f, row0, col0, col1 - col0, first, total
-            used += 1
-    yield used
+        if seen(t, cull):
+            row0, row1, col0, col1 = box(t, reach, height, width)
+            total = (row1 - row0) * (col1 - col0) if col1 > col0 else 0
+            while first < total and used < QUEUE:
+                patch = queue[used]
+                patch[0], patch[1], patch[2], patch[3], patch[4], patch[5] = f, row0, col0, col1 - col0, first, total
+                used, first = used + 1, first + PATCH
+            if first < total:
+                break
+        f, first = f + 1, 0
+    cursor[0], cursor[1] = f, first
+    return used
 
 
 @helper

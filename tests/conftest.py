@@ -8,6 +8,7 @@ from jaxtyping import install_import_hook
 CHECKED = [
     "air3d.air",
     "air3d.distributions",
+    "air3d.draws",
     "air3d.elbo",
     "air3d.encoder",
     "air3d.gradients.enumerate_counts",

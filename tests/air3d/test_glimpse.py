@@ -106,7 +106,8 @@ def test_the_look_is_at_the_proposed_position_and_as_an_observation(tmp_path: Pa
     with torch.no_grad():
         posterior.nudge[-1].weight.zero_()
         posterior.nudge[-1].bias.zero_()
-    identity, position, _ = model.mode(proposal, model.sight(pictures, canvas))
+    identity, pose = model.mode(proposal, model.sight(pictures, canvas))
+    position, _ = model.centre(pose)
     torch.testing.assert_close(looked_at[0], position)
     assert position.requires_grad and not looked_at[0].requires_grad
     assert identity.shape == (4,)

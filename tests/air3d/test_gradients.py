@@ -10,7 +10,8 @@ from enumerable import CONTEXT, LOG_PRIOR, draw, exact_bound, gradients, paramet
 from small_runs import small_config, small_run
 from torch import Tensor
 
-from air3d.air import Schedule, same_quantile
+from air3d.air import Schedule
+from air3d.alternatives import same_quantile
 from air3d.distributions import Choice
 from air3d.elbo import Trace, tilted
 from air3d.gradients import ESTIMATORS, Estimator, leave_one_out

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import yaml
-from render_tools import renderers, small_scene, soup
+from render_tools import random_objects, renderers, small_scene, soup
 
 from renderers import BACKENDS, RendererConfig, automatic, build_renderer
 from scenes.errors import UserError
@@ -109,3 +113,31 @@ def test_compiled_kernels_are_thrown_away_when_what_they_are_made_of_changes() -
         for source in ("elementary", "streaming_formulas", "streaming_elementwise", "streaming_pairs"):
             stat = (folder / f"{source}.py").stat()
             assert (f"{source}.py", stat.st_mtime, stat.st_size) in stamp
+
+
+def test_kernels_let_go_of_their_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reference too many, a picture, and a training runs out of memory after an hour."""
+    from renderers import streaming, streaming_kernels
+
+    held: dict[str, list[int]] = {}
+
+    def watched(name: str, kernel: Callable) -> Callable:
+        def call(start: int, stop: int, *arguments: object) -> None:
+            arrays = [x for x in arguments if isinstance(x, np.ndarray)]
+            kernel(start, stop, *arguments)  # compiled now
+            before = [sys.getrefcount(x) for x in arrays]
+            kernel(start, stop, *arguments)
+            after = [sys.getrefcount(x) for x in arrays]
+            held[name] = np.subtract(after, before).tolist()
+
+        return call
+
+    kernels = {name: watched(name, getattr(streaming_kernels, name)) for name in streaming_kernels.__all__}
+    monkeypatch.setattr(streaming, "kernels", SimpleNamespace(**kernels))
+    renderer, _ = renderers(small_scene())
+    objects = random_objects(seed=0)
+    canvas = renderer.blank(3).requires_grad_()
+    objects.position.requires_grad_()
+    painted = renderer.paint(canvas, objects.identity[:, 0], objects.position[:, 0], objects.rotation[:, 0])
+    renderer.develop(painted).sum().backward()
+    assert set(held) == set(streaming_kernels.__all__) and not any(map(any, held.values())), held

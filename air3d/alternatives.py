@@ -1,0 +1,76 @@
+"""What might have been drawn instead: the sums over yaw bins and identities that some estimators take exactly.
+
+Both paint the alternatives of one step's object on the canvas before it, everything else of it held, without gradient;
+what is differentiated are their probabilities.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from air3d.distributions import Choice
+from air3d.draws import Drawn, Schedule
+from air3d.likelihood import log_likelihood
+from air3d.posterior import Proposal
+
+if TYPE_CHECKING:
+    from air3d.air import Air
+
+
+def turn(
+    air: Air, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
+) -> Float[Tensor, " picture"]:
+    """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin."""
+    first, bins = slice(None, None, samples), torch.arange(air.yaw_bins, device=canvas.device)
+
+    def each_bin(values: Tensor) -> Tensor:
+        return values[:, None].expand(-1, air.yaw_bins, *values.shape[1:]).flatten(0, 1)
+
+    with torch.no_grad():
+        rotation = air.angle(bins, draw.offset[first]).flatten()
+        identity, position = each_bin(draw.identity[first]), each_bin(draw.position[first])
+        image = air.renderer.develop(air.renderer.paint(each_bin(canvas), identity, position, rotation))
+        likelihood = log_likelihood(image, each_bin(pictures), at.sigma, at.pyramid).unflatten(0, (-1, len(bins)))
+        likelihood = likelihood - likelihood.mean(1, keepdim=True)
+    return (draw.yaw_bin.probs[first] * likelihood).sum(1)
+
+
+def swap(
+    air: Air,
+    canvas: Tensor,
+    proposal: Proposal,
+    sight: Tensor,
+    draw: Drawn,
+    likelihood: Tensor,
+    pictures: Tensor,
+    at: Schedule,
+) -> Float[Tensor, " batch"]:
+    """E F_t over the identities of the drawn object, each painted once on the canvas before it, less its own F_t.
+
+    Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
+    with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
+    """
+    probs, expected = proposal.identity.probs, torch.zeros_like(likelihood)
+    own = (likelihood - draw.kl - draw.heat).detach()
+    for shift in range(1, probs.shape[-1]):
+        with torch.no_grad():
+            identity = (draw.identity + shift) % probs.shape[-1]
+            pose = air.posterior.pose(proposal, identity, sight)
+            yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
+            other = air.drawn(proposal, identity, pose, yaw_bin, draw.noise, at)
+            painted = air.renderer.paint(canvas, other.identity, other.position, other.rotation)
+            likelihood = log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid)
+            gain = likelihood - other.kl - other.heat - own
+        expected = expected + probs.gather(-1, identity[:, None]).squeeze(-1) * gain
+    return expected
+
+
+def same_quantile(drawn: Int[Tensor, " batch"], before: Choice, after: Choice) -> Int[Tensor, " batch"]:
+    """A draw from `after` by the random number that gave `drawn` from `before`: the same one where the two agree."""
+    upper = before.probs.cumsum(-1).gather(-1, drawn[:, None])
+    number = upper - torch.rand_like(upper) * before.probs.gather(-1, drawn[:, None])
+    return (number >= after.probs.cumsum(-1)[:, :-1]).sum(-1)

@@ -1,0 +1,80 @@
+"""What the model draws at a step, and where training stands while it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from air3d.distributions import Choice
+from air3d.elbo import Trace
+
+
+@dataclass
+class Schedule:
+    """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO.
+
+    The heats are added to the weight 1 of the KL of a choice. The best posterior then is
+    p(x | choice)^(1 / (1 + heat)), renormalised: soft while the heat is as large as differences in log likelihood.
+    """
+
+    sigma: float = 0.3
+    pyramid: float = 0.0
+    count_heat: float = 0.0
+    identity_heat: float = 0.0
+    yaw_heat: float = 0.0
+    blend: float = 1.0
+    focused: bool = True
+    prior_odds: float = 1.0
+
+
+@dataclass
+class Drawn:
+    """One object for each row of the batch, what its draw cost in the bound, and the random numbers of its pose.
+
+    `log_weight` is log p - log q of exactly what was drawn, without gradient.
+    """
+
+    identity: Int[Tensor, " batch"]
+    position: Float[Tensor, "batch 3"]
+    rotation: Float[Tensor, " batch"]
+    yaw_bin: Choice
+    bin: Int[Tensor, " batch"]
+    offset: Float[Tensor, "batch bin"]
+    log_identity: Float[Tensor, " batch"]
+    log_yaw: Float[Tensor, " batch"]
+    kl: Float[Tensor, " batch"]
+    heat: Float[Tensor, " batch"]
+    noise: Float[Tensor, "batch noise"]
+    log_weight: Float[Tensor, " batch"]
+
+
+def gather(
+    likelihoods: list[Tensor],
+    presence: list[Tensor],
+    drawn: list[Drawn],
+    turned: list[Tensor],
+    swapped: list[Tensor],
+    contexts: list[Tensor],
+    samples: int,
+) -> Trace:
+    """Per-step lists of [picture*sample] to the [picture, sample, step] tensors of a Trace."""
+
+    def stack(values: list[Tensor]) -> Tensor:
+        return rearrange(torch.stack(values, -1), "(picture sample) ... -> picture sample ...", sample=samples)
+
+    return Trace(
+        log_likelihood=stack(likelihoods),
+        presence_logit=stack(presence),
+        log_identity=stack([draw.log_identity for draw in drawn]),
+        log_yaw=stack([draw.log_yaw for draw in drawn]),
+        turned=torch.stack(turned, -1) if turned else None,
+        kl=stack([draw.kl for draw in drawn]),
+        heat=stack([draw.heat for draw in drawn]),
+        log_weight=stack([draw.log_weight for draw in drawn]),
+        swapped=stack(swapped) if swapped else None,
+        context=stack(contexts).transpose(-1, -2) if contexts else None,
+    )

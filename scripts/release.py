@@ -1,0 +1,44 @@
+"""Hand on a trained network: ``python scripts/release.py RUN_DIR OUT``.
+
+OUT gets model.safetensors (weights alone, a megabyte or two), config.yaml without the paths of this machine, and
+metrics.json, from 1000 held-out scenes, which ``python evaluate.py run=OUT`` gives again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from air3d.checkpoint import RELEASED, load_run, save_config, save_weights
+from air3d.cli import one_line
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def release(run_dir: Path, out: Path) -> None:
+    """Write the three files."""
+    run = load_run(run_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    save_config(replace(run.config, run_dir=f"runs/{out.name}", resume=None, device="cpu"), out)
+    save_weights(out / RELEASED, run)
+    shown = out.relative_to(ROOT) if out.is_relative_to(ROOT) else out  # it is written down in metrics.json
+    command = [sys.executable, "evaluate.py", f"run={shown}", "scenes=1000", f"out={out / 'evaluation'}"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    (out / "evaluation" / "metrics.json").replace(out / "metrics.json")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("out", type=Path)
+    words = parser.parse_args()
+    one_line(lambda: release(words.run_dir.resolve(), words.out.resolve()))
+
+
+if __name__ == "__main__":
+    main()
