@@ -18,7 +18,7 @@ from air3d.evaluation import evaluate_scenes
 from air3d.held_out import EvaluateConfig, scenes_of
 from air3d.infer import bound, unroll, weighted_bound
 from air3d.plots import coverage
-from air3d.results import certainty, table, write_evaluation
+from air3d.results import details, table, write_evaluation
 
 
 def main(config: DictConfig) -> None:
@@ -51,7 +51,7 @@ def main(config: DictConfig) -> None:
     write_evaluation(folder, evaluation, propose, images, truth, catalogue.names, trained, about)
     print(f"{settings.run} on {source['scenes_from']}, at most {steps} objects a picture\n")
     print(table(evaluation.metrics))
-    print(certainty(evaluation.metrics))
+    print(f"\n{details(evaluation.metrics, catalogue.names)}")
     print(f"\n{folder / 'metrics.json'} and plots beside it")
 
 

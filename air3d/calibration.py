@@ -47,11 +47,12 @@ def calibration(
     found, rho, pose = posteriors(model, images, steps, batch_size)
     matching = match(found, truth)
     chosen = matching.found & matching.identified
-    scene, slot, true = matching.scene[chosen], matching.predicted_slot[chosen], matching.true_slot[chosen]
-    box, prior = BoxNormal(pose.box.mean[scene, slot], pose.box.std[scene, slot]), deepcopy(model.prior).cpu()
+    scene, true = matching.scene[chosen], matching.true_slot[chosen]
+    row = scene * steps + matching.predicted_slot[chosen]
+    box, prior = BoxNormal(pose.box.mean[row], pose.box.std[row]), deepcopy(model.prior).cpu()
     position = position_levels(box, torch.as_tensor(np.asarray(truth.position)[scene, true]), prior)
     folds, yaw = np.asarray(symmetry)[matching.true_identity[chosen]], np.asarray(truth.rotation)[scene, true]
-    masses = yaw_masses(pose)[scene, slot]
+    masses = yaw_masses(pose)[row]
     turned = [yaw_level(m, n, float(angle)) for m, n, angle in zip(masses, folds, yaw, strict=True) if n > 0]
     levels = {"position": position, "rotation": torch.tensor([level for level, _ in turned])}
     numbers = {
@@ -67,20 +68,17 @@ def calibration(
 def posteriors(
     model: Air, images: Float[Tensor, "batch height width 3"], steps: int, batch_size: int
 ) -> tuple[Objects, Float[Tensor, "batch step"], Pose]:
-    """Objects and rho of the greedy pass (see `infer.unroll`), all its poses as one [batch, step, ..]; on the CPU."""
+    """Objects and rho of the greedy pass (see `infer.unroll`), and all its poses as one, that of step t of picture b in
+    row b * steps + t; on the CPU."""
     rows = []
     for part in images.split(batch_size):
         poses: list[Pose] = []
         objects, _, rho = unroll(model, part, steps, poses)
-        fields = (
-            (p.box.mean, p.box.std, p.yaw_bin.logits, p.offset.mean, p.offset.std) for p in poses
-        )  # fmt: skip
-        stacked = (torch.stack(column, 1) for column in zip(*fields, strict=True))
-        rows.append((objects.identity, objects.position, objects.rotation, objects.presence, rho, *stacked))
-    *found, rho, mean, std, logits, offset_mean, offset_std = (
-        torch.cat(column).cpu() for column in zip(*rows, strict=True)
-    )
-    return Objects(*found), rho, Pose(BoxNormal(mean, std), Choice(logits=logits), BoxNormal(offset_mean, offset_std))
+        fields = ((p.box.mean, p.box.std, p.yaw_bin.logits, p.offset.mean, p.offset.std) for p in poses)
+        joined = (torch.stack(column, 1).flatten(0, 1) for column in zip(*fields, strict=True))
+        rows.append((objects.identity, objects.position, objects.rotation, objects.presence, rho, *joined))
+    *found, rho, mean, std, logits, within_mean, within_std = (torch.cat(x).cpu() for x in zip(*rows, strict=True))
+    return Objects(*found), rho, Pose(BoxNormal(mean, std), Choice(logits=logits), BoxNormal(within_mean, within_std))
 
 
 def position_levels(box: BoxNormal, position: Float[Tensor, "object 3"], prior: Prior) -> Float[Tensor, " object"]:

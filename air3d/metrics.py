@@ -9,7 +9,7 @@ nothing to ask which mesh stands where nothing was seen. What there is nothing t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,7 @@ def score(
         "position_pairs": len(matching.distance),
         "rotation_error_median_deg": _over(np.median, np.degrees(turned)),
         "rotation_objects": len(turned),
+        "rotation_error_median_deg_by_identity": rotation_by_identity(matching, symmetry),
     }
     if confidence is not None:
         scores["average_precision"] = {
@@ -128,6 +129,18 @@ def rotation_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.nda
     period = 2 * np.pi / fold[judged]
     turn = matching.turn[judged]
     return np.abs(turn - period * np.round(turn / period))
+
+
+def rotation_by_identity(matching: Matching, symmetry: Sequence[int]) -> dict[str, float | None]:
+    """Median yaw error in degrees of each mesh that has a rotation, by its number."""
+
+    def of(identity: int) -> Matching:
+        pairs = {f.name: getattr(matching, f.name) for f in fields(Matching) if not f.name.endswith("_count")}
+        chosen = matching.true_identity == identity
+        return replace(matching, **{name: values[chosen] for name, values in pairs.items()})
+
+    turning = [identity for identity, fold in enumerate(symmetry) if fold > 0]
+    return {str(k): _over(np.median, np.degrees(rotation_errors(of(k), symmetry))) for k in turning}
 
 
 def average_precision(

@@ -69,24 +69,31 @@ def table(metrics: dict[str, Any]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def certainty(metrics: dict[str, Any]) -> str:
-    """How sure the network was, and whether rightly: a few lines under the table."""
+def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
+    """A few lines under the table: rotation by object, how sure the network was and whether rightly."""
+    turned = metrics["rotation_error_median_deg_by_identity"]
+    each = (f"{names[int(k)]} {error:.1f}" for k, error in turned.items() if error is not None)
     numbers, count = metrics["calibration"], metrics["calibration"]["count"]
     lines = [
-        f"\nsure of its count: {count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}"
+        f"rotation error, median, deg, by object: {', '.join(each) or '-'}",
+        f"sure of its counts: {count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}",
+        *(region(numbers, name) for name, objects in numbers["objects"].items() if objects),
     ]
-    for name, size in (("position", "position_90_radius_m"), ("rotation", "rotation_90_width_deg")):
-        if numbers["objects"][name]:
-            inside = " and ".join(f"{share:.1%}" for share in numbers["coverage"][name].values())
-            levels = " and ".join(f"{float(level):.0%}" for level in numbers["coverage"][name])
-            words = (
-                f"{100 * numbers[size]:.2f} cm radius" if name == "position" else f"{numbers[size]:.1f} degrees wide"
-            )
-            lines.append(f"true {name} inside its {levels} credible regions: {inside} (the latter: {words}, median)")
     if "importance_bound" in metrics:
         bound, samples = metrics["importance_bound"], metrics["importance_samples"]
         lines.append(f"importance-weighted bound, {samples} draws: {bound:.1f} nats (ELBO {metrics['elbo']:.1f})")
     return "\n".join(lines)
+
+
+def region(numbers: dict[str, Any], name: str) -> str:
+    """Coverage of the credible regions of the position or of the rotation, and how large they are."""
+    inside = " and ".join(f"{share:.1%}" for share in numbers["coverage"][name].values())
+    levels = " and ".join(f"{float(level):.0%}" for level in numbers["coverage"][name])
+    size = {
+        "position": f"{100 * numbers['position_90_radius_m']:.2f} cm radius",
+        "rotation": f"{numbers['rotation_90_width_deg'] or 0:.1f} degrees wide",
+    }[name]
+    return f"true {name} inside its {levels} credible regions: {inside} (the latter: {size}, median)"
 
 
 TABLE: list[tuple[str, str, Callable[[Any], str]]] = [

@@ -24,4 +24,7 @@ def test_a_released_network_gives_its_numbers_again(name: str, tmp_path: Path) -
     for metric, tolerance in EXACT.items():
         assert again[metric] == pytest.approx(stored[metric], abs=tolerance), metric
     assert again["rotation_error_median_deg"] == pytest.approx(stored["rotation_error_median_deg"], abs=0.2)
+    for what in ("position", "rotation"):
+        stated, found = stored["calibration"]["coverage"][what], again["calibration"]["coverage"][what]
+        assert found == pytest.approx(stated, abs=0.02), what
     assert stored["count_accuracy"] > 0.99 and stored["rotation_error_median_deg"] < 3

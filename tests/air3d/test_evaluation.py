@@ -156,13 +156,17 @@ def evaluate(*words: str) -> None:
 
 
 def test_evaluate_from_the_command_line(run_dir):
-    words = ["evaluate.py", f"run={run_dir}", "scenes=6", "counts=[0,2,4]", "seed=3"]
+    words = ["evaluate.py", f"run={run_dir}", "scenes=6", "counts=[0,2,4]", "seed=3", "importance_samples=2"]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "6 held-out scenes in equal shares of counts [0, 2, 4], seed 3, at most 5 objects" in done.stdout
     written = json.loads((run_dir / "evaluation" / "metrics.json").read_text())
     assert written["scenes"] == 6 and written["max_objects"] == 5 and written["trained_counts"] == [0, 1, 2, 3]
     assert {"count_accuracy", "found", "reconstruction_mse", "elbo", "milliseconds_per_image"} <= set(written)
+    assert written["importance_samples"] == 2 and "importance-weighted bound, 2 draws" in done.stdout
+    assert "sure of its counts" in done.stdout and "rotation error, median, deg, by object" in done.stdout
+    assert sum(bar["scenes"] for bar in written["calibration"]["count"]["bars"]) == 6
+    assert (run_dir / "evaluation" / "calibration.png").stat().st_size > 1000
     for part in written["by_count"].values():
         assert part["scenes"] == 2
 

@@ -190,3 +190,16 @@ def shuffled(rng: np.random.Generator, given: Objects) -> tuple[Objects, np.ndar
     rows = np.arange(len(given))[:, None]
     fields = (given.identity, given.position, given.rotation, given.presence)
     return Objects(*(field[rows, slots] for field in fields)), slots
+
+
+def test_rotation_by_object():
+    truth = objects([(MUG, 0, 0, 1.0), (CUBE, 0.3, 0, 0.2), (PLATE, -0.3, 0, 0.0)], [(MUG, 0, 0, 1.0)])
+    turned = math.radians(10)
+    answer = objects(
+        [(MUG, 0, 0, 1.0 + turned), (CUBE, 0.3, 0, 0.2 + math.pi / 2 - turned / 2), (PLATE, -0.3, 0, 2.0)],
+        [(MUG, 0, 0, 1.0 + 3 * turned)],
+    )
+    found = score(answer, truth, SYMMETRY)["rotation_error_median_deg_by_identity"]
+    assert found == {str(MUG): pytest.approx(20, abs=1e-3), str(CUBE): pytest.approx(5, abs=1e-3)}
+    nothing = score(objects([]), objects([]), SYMMETRY)["rotation_error_median_deg_by_identity"]
+    assert strict(nothing) == {str(MUG): None, str(CUBE): None}
