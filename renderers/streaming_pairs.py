@@ -81,15 +81,15 @@ def expand(pairs, queue, used, vertices, faces, colours, patch_size):
     for k in range(used):
         patch, face = queue[k], faces[queue[k, 0]]
         corners, tint = triangle(vertices, face), tint_of(colours, face)
-        f, row0, col0, cols = np.float32(patch[0]), np.float32(patch[1]), np.float32(patch[2]), np.float32(patch[3])
-        first, per_col = patch[4], ONE / cols
+        f, row0, col0 = np.float32(patch[0]), np.float32(patch[1] + patch[4] // patch[3]), np.float32(patch[2])
+        first, cols, per_col = patch[4] % patch[3], np.float32(patch[3]), ONE / np.float32(patch[3])
         for lane in range(patch_size):
             at = np.uint64(count + lane)
-            number = np.float32(first + lane)
+            number = np.float32(first + lane)  # from the beginning of its first row: small, and so exact
             row = np.floor((number + HALF) * per_col)
             pairs[np.uint64(ROW) + at], pairs[np.uint64(COL) + at] = row0 + row, col0 + number - row * cols
             pairs[np.uint64(FACE) + at] = f
             put_nine(pairs, CORNERS, count + lane, corners)
             put_nine(pairs, TINT, count + lane, tint)
-        count += min(PATCH, patch[5] - first)
+        count += min(PATCH, patch[5] - patch[4])
     return count

@@ -147,3 +147,12 @@ def test_pictures_are_colours() -> None:
     image = backend("streaming").render(random_objects(seed=12, batch=4))
     assert image.dtype == torch.float32 and image.shape == (4, 24, 24, 3)
     assert image.min() >= 0 and image.max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2500, 1700), (1, 40)])
+def test_a_triangle_over_the_whole_picture_meets_every_pixel_once(shape: tuple[int, int]) -> None:
+    """However the pixels are dealt out to the loops: S counts the fragments that a lone surface leaves."""
+    renderer = backend("streaming", height=shape[0], width=shape[1])
+    corners = flat(2.0, [[60 * x for x in corner] for corner in FULL], torch.float32)
+    canvas = soup(renderer, corners, torch.ones_like(corners))[0]
+    assert canvas.shape[:2] == shape and (canvas[..., 1] - 1).abs().max() < 1e-3
