@@ -41,6 +41,8 @@ def train(config: Config, run_dir: Path) -> None:
         print(f"{run_dir}: from step {trainer.step}, ctrl-C stops and keeps what is learned")
         trainer.fit()
     done = "stopped" if trainer.stopped else "done"
+    if trainer.validation.collapsed:
+        done = f"collapsed ({trainer.validation.collapsed}), {done}"
     print(f"{done} at step {trainer.step}, {trainer.seconds / 60:.1f} minutes of training; "
           f"go on: python train.py resume={run_dir}; look: python evaluate.py run={run_dir}")  # fmt: skip
 

@@ -24,6 +24,9 @@ from air3d.validation import Validation
 from renderers.convert import to_torch
 from scenes.errors import UserError
 
+YOUNG = 0.5
+"""Until this share of the training, answers may still be all alike."""
+
 
 class Trainer:
     """Trains `run.model` until its steps or minutes are used up; `step` and `seconds` count what has been done."""
@@ -125,6 +128,10 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(self.run.config.seed)
             elbo = self.validation(self.step, self.seconds)
+        if self.validation.collapsed and self.progress() >= YOUNG:
+            tqdm.write(
+                f"warning: collapsed: {self.validation.collapsed}; it will not recover: try another seed or more heat"
+            )
         if elbo > self.best:
             self.best = elbo
             self.save("best.pt")

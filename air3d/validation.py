@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from air3d.checkpoint import Run
+from air3d.collapse import collapse
 from air3d.infer import Inference, infer
 from air3d.metrics import score
 from air3d.panels import save_panel
@@ -28,7 +29,8 @@ class Validation:
             self.pictures = run.renderer.render(to_torch(self.truth, run.config.device))
         self.symmetry = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
         self.at = trainer.schedule.final()
-        self.count_accuracy: float | None = None  # of the last call
+        self.count_accuracy: float | None = None  # of the last call, as the next
+        self.collapsed: str | None = None
 
     def __call__(self, step: int, seconds: float) -> float:
         found = join([infer(self.run.model, part, self.steps(), self.at) for part in self.pictures.split(CHUNK)])
@@ -36,7 +38,9 @@ class Validation:
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         elbo = found.elbo.mean().item()
         self.count_accuracy = scores["count_accuracy"]
-        self.tracker.log(step, {**values, "val/elbo": elbo, "perf/minutes": seconds / 60})
+        self.collapsed = collapse(found.objects, self.run.model.prior, self.run.scene.catalogue.names)
+        values |= {"val/elbo": elbo, "val/collapsed": float(self.collapsed is not None), "perf/minutes": seconds / 60}
+        self.tracker.log(step, values)
         self.panel(step, found)
         return elbo
 

@@ -1,0 +1,60 @@
+"""Answers that are all alike are called a collapse; those of scenes are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_runs import small_trainer
+
+from air3d.collapse import collapse
+from air3d.prior import Prior
+from renderers.convert import to_torch
+from scenes.objects import Objects
+from scenes.scene import Scene, SceneConfig
+
+PRIOR = Prior(0, 3, [-0.5, -0.4, 0.0], [0.5, 0.4, 0.0])
+
+
+@pytest.fixture
+def answers() -> Objects:
+    return Scene(SceneConfig()).batch(0, range(64))
+
+
+NAMES = ("plate", "bowl", "mug", "saucepan")
+
+
+def test_scenes_are_no_collapse(answers: Objects) -> None:
+    assert collapse(answers, PRIOR, NAMES) is None
+    assert collapse(to_torch(answers), PRIOR, NAMES) is None
+
+
+def test_what_has_collapsed_is_named(answers: Objects) -> None:
+    answers.identity[:] = 2
+    assert collapse(answers, PRIOR, NAMES) == "every object is said to be a mug"
+    answers.presence[1:] = True
+    assert collapse(answers, PRIOR, NAMES) == "every picture is said to show 3 objects"
+    answers.presence[:] = False
+    assert collapse(answers, PRIOR, NAMES) == "no object is ever found"
+
+
+def test_one_place_is_a_collapse_and_one_kind_of_object_is_not() -> None:
+    single = Scene(SceneConfig(catalogue="shapes", min_objects=1, max_objects=1)).batch(0, range(64))
+    prior = Prior(1, 1, [-0.5, -0.4, 0.0], [0.5, 0.4, 0.0])
+    assert collapse(single, prior, ("cube", "sphere", "cylinder")) is None
+    single.identity[:] = 0
+    assert collapse(single, prior, ("cube",)) is None
+    single.position[:] = np.array([0.4, 0.3, 0.0])
+    assert collapse(single, prior, ("cube",)) == "every object is said to stand in the same place"
+
+
+def test_training_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A network whose presence is switched off finds nothing, from the first look to the last."""
+    options = ("scene=tabletop", "trainer.steps=2", "trainer.validate_every=1", "trainer.validation_scenes=24")
+    trainer = small_trainer(tmp_path, *options, "trainer.learning_rate=1e-9")
+    trainer.run.model.posterior.presence[-1].bias.data.fill_(-50.0)
+    trainer.fit()
+    assert trainer.validation.collapsed == "no object is ever found"
+    out = capsys.readouterr()
+    assert (out.out + out.err).count("warning: collapsed: no object is ever found") == 2
