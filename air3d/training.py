@@ -130,7 +130,7 @@ class Trainer:
             elbo = self.validation(self.step, self.seconds)
         if self.validation.collapsed and self.progress() >= YOUNG:
             tqdm.write(
-                f"warning: collapsed: {self.validation.collapsed}; it will not recover: try another seed or more heat"
+                f"warning: collapsed: {self.validation.collapsed}. Try another seed, or more heat (see docs/method.md)"
             )
         if elbo > self.best:
             self.best = elbo
