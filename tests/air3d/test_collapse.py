@@ -33,6 +33,8 @@ def test_scenes_are_no_collapse(answers: Objects) -> None:
 def test_what_has_collapsed_is_named(answers: Objects) -> None:
     answers.identity[:] = 2
     assert collapse(answers, PRIOR, NAMES) == "every object is said to be a mug"
+    answers.identity[:] = np.arange(64)[:, None] % 3
+    assert collapse(answers, PRIOR, NAMES) == "hardly any object is said to be a saucepan"
     answers.presence[1:] = True
     assert collapse(answers, PRIOR, NAMES) == "every picture is said to show 3 objects"
     answers.presence[:] = False
