@@ -2,8 +2,8 @@
 
 The plain pixel likelihood is a plateau: an object that does not overlap its picture yet gets no pull towards it, and
 costs least where it is smallest. Average-pooled copies of both pictures overlap long before the pictures do, so their
-squared errors carry the pull. Level l pools l times (kernel 4, stride 2) and weighs 4**l, which makes up for the
-pixels it lost. The pyramid fades to nothing, so that what is finally maximised is the plain likelihood.
+squared errors carry the pull. Level l pools l times (kernel 4, stride 2) and weighs 16**l, which makes up for what
+averaging takes from the error. The pyramid fades to nothing, so that what is finally maximised is the plain likelihood.
 """
 
 from __future__ import annotations
