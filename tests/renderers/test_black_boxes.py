@@ -84,7 +84,7 @@ def test_a_step_of_nothing_is_refused(bad: str) -> None:
 
 @pytest.mark.skipif(find_spec("mitsuba") is not None, reason="Mitsuba is installed")
 def test_mitsuba_says_what_to_install() -> None:
-    with pytest.raises(UserError, match=r"air3d\[mitsuba\]"):
+    with pytest.raises(UserError, match=r"\.\[mitsuba\]"):
         build_renderer("finite_difference", small_scene(), RendererConfig(black_box="mitsuba"))
 
 
