@@ -22,7 +22,7 @@ from air3d.training import Trainer
 STEPS = 10
 KINDS = {
     "renderer": ("_Paint", "_Pose", "_Develop"),
-    "convolutions": ("convolution", "mkldnn", "slow_conv", "thnn_conv", "conv"),
+    "convolutions": ("conv", "mkldnn"),
     "other layers": ("addmm", "mm", "bmm", "linear", "layer_norm", "silu", "grid_sampler", "softmax", "pad", "gru"),
     "pooling of the pyramid": ("avg_pool",),
     "copies and sums": ("copy_", "add", "mul", "sum", "cat", "clone", "fill_", "zero_", "sub", "div", "index", "pow"),
