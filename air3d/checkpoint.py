@@ -98,6 +98,7 @@ def save_weights(path: Path, run: Run) -> None:
     about = {"format": FORMAT, "identities": "\n".join(run.scene.catalogue.names)}
     with atomic(path) as temporary:
         save_file({name: value.contiguous() for name, value in run.model.state_dict().items()}, temporary, about)
+        temporary.chmod(0o644)  # safetensors lets nobody else read it
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     return {"identities": about["identities"].split("\n"), "model": model}
 
 
-def load_run(run_dir: Path | str, name: str = "best.pt", device: str = "cpu") -> Run:
+def load_run(run_dir: Path | str, device: str = "cpu") -> Run:
     """A trained run, ready for inference: the network that was released from it, otherwise the best checkpoint, or the
     last where there is no best yet.
 
@@ -120,10 +121,8 @@ def load_run(run_dir: Path | str, name: str = "best.pt", device: str = "cpu") ->
     """
     run_dir = Path(run_dir)
     run = build(replace(load_config(run_dir), device=device))
-    if (path := run_dir / RELEASED).exists():
-        load_weights(run, read_weights(path), path)
-    else:
-        path = run_dir / (name if (run_dir / name).exists() else "last.pt")
-        load_weights(run, load_checkpoint(path), path)
+    there = (path for name in (RELEASED, "best.pt") if (path := run_dir / name).exists())
+    path = next(there, run_dir / "last.pt")
+    load_weights(run, read_weights(path) if path.name == RELEASED else load_checkpoint(path), path)
     run.model.eval()
     return run

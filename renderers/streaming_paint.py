@@ -83,7 +83,7 @@ def paint_forward(
     """Merge N meshes each into the canvases out [B,H,W,6], in place. Vertices (x_ndc, y_ndc, z_view) [B,N,V,3]."""
     height, width, patch_size = out.shape[1], out.shape[2], out.shape[3] + 2  # see ``expand``
     per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.zeros(2, np.int64), np.empty(STRIDE, np.int32)
+    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.empty(2, np.int64), np.empty(STRIDE, np.int32)
     pairs = np.zeros(FORWARD, np.float32)
     for b in range(start, stop):
         for n in range(identity.shape[1]):
@@ -154,7 +154,7 @@ def paint_backward(
     """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result, added to g_vertices and g_colours."""
     height, width, patch_size = out.shape[1], out.shape[2], out.shape[3] + 2  # see ``expand``
     per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.zeros(2, np.int64), np.empty(STRIDE, np.int32)
+    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.empty(2, np.int64), np.empty(STRIDE, np.int32)
     pairs = np.zeros(BACKWARD, np.float32)
     for b in range(start, stop):
         for n in range(identity.shape[1]):

@@ -7,6 +7,7 @@ from jaxtyping import install_import_hook
 # Where tensors go in and out. Not here: configurations (filled from lists, annotated as tuples) and numba's kernels.
 CHECKED = [
     "air3d.air",
+    "air3d.calibration",
     "air3d.distributions",
     "air3d.draws",
     "air3d.elbo",
