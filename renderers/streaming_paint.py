@@ -4,8 +4,8 @@ Nothing is stored between forward and backward: the backward meets the same frag
 stands in streaming_formulas, how pixels and triangles meet in streaming_pairs. Then comes a loop over pairs that do not
 depend on one another, many at a time, and a loop over those that touch, one at a time.
 
-The two kernels repeat the walk over pictures, objects and fillings of the queue: numba offers nothing to share it with,
-as its generators keep a reference to every array, and kernels made by a function cannot be cached between processes.
+The two kernels repeat the walk over pictures, objects and fillings of the queue. A generator would share it, but
+numba's keep a reference to every array that they were given: trainings ran out of memory.
 """
 
 from __future__ import annotations
