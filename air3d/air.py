@@ -29,6 +29,8 @@ from renderers.convert import channels_first
 from scenes.layout import support
 from scenes.scene import Scene
 
+EACH_SAMPLE = "picture ... -> (picture sample) ..."
+
 COARSE = 8
 """A baseline sees pictures averaged to so many pixels a side."""
 
@@ -57,16 +59,18 @@ class Air(nn.Module):
 
         The flags ask for `turned`, `swapped` and `context` of the trace, which not every estimator needs.
         """
-        each = repeat(pictures, "picture ... -> (picture sample) ...", sample=samples)
-        looked = self.posterior.encoder.look(channels_first(pictures))
-        looked = repeat(looked, "picture ... -> (picture sample) ...", sample=samples)
+        each = repeat(pictures, EACH_SAMPLE, sample=samples)
         canvas, state = self.renderer.blank(len(each)), self.posterior.start(len(each))
-        image = self.renderer.develop(canvas)
+        image, focused = self.renderer.develop(canvas), at.focused(each)
+        looked = self.posterior.encoder.look(channels_first(pictures))
+        features = repeat(self.look(looked, pictures, image[::samples]), EACH_SAMPLE, sample=samples)
+        looked = repeat(looked, EACH_SAMPLE, sample=samples)
         likelihoods, drawn, presence, turned = [log_likelihood(image, each, at.sigma, at.pyramid)], [], [], []
         swapped, contexts = [], []
-        for _ in range(self.prior.max_objects):
-            features = self.look(looked, each, image)
-            proposal = self.posterior.propose(features, state, at.focused)
+        for step in range(self.prior.max_objects):
+            if step:  # before anything is drawn, all samples of a picture see the same
+                features = self.look(looked, each, image)
+            proposal = self.posterior.propose(features, state, focused)
             sight = self.sight(each, image)
             draw = self.draw(proposal, sight, at)
             if context:

@@ -25,16 +25,13 @@ def turn(
     air: Air, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
 ) -> Float[Tensor, " picture"]:
     """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin."""
-    first, bins = slice(None, None, samples), torch.arange(air.yaw_bins, device=canvas.device)
-
-    def each_bin(values: Tensor) -> Tensor:
-        return values[:, None].expand(-1, air.yaw_bins, *values.shape[1:]).flatten(0, 1)
-
+    first, likelihoods = slice(None, None, samples), []
     with torch.no_grad():
-        rotation = air.angle(bins, draw.offset[first]).flatten()
-        identity, position = each_bin(draw.identity[first]), each_bin(draw.position[first])
-        image = air.renderer.develop(air.renderer.paint(each_bin(canvas), identity, position, rotation))
-        likelihood = log_likelihood(image, each_bin(pictures), at.sigma, at.pyramid).unflatten(0, (-1, len(bins)))
+        for turned in range(air.yaw_bins):  # one after the other: canvases for all of them would not stay in a cache
+            rotation = air.angle(torch.tensor(turned), draw.offset[first, turned])
+            painted = air.renderer.paint(canvas, draw.identity[first], draw.position[first], rotation)
+            likelihoods.append(log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid))
+        likelihood = torch.stack(likelihoods, 1)
         likelihood = likelihood - likelihood.mean(1, keepdim=True)
     return (draw.yaw_bin.probs[first] * likelihood).sum(1)
 

@@ -14,7 +14,7 @@ from air3d.gradients import GradientConfig
 from air3d.posterior import PosteriorConfig
 from air3d.schedules import ScheduleConfig
 from renderers import RendererConfig
-from scenes.errors import UserError
+from scenes.errors import UserError, nearest
 from scenes.scene import SceneConfig
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def device_of(name: str) -> torch.device:
 class TrainerConfig:
     """How long and how fast. Whichever of `steps` and `minutes` ends first ends the training."""
 
-    steps: int = 1500
+    steps: int = 750
     minutes: float | None = None
     batch: int = 32
     learning_rate: float = 1e-3
@@ -53,6 +53,24 @@ class TrainerConfig:
                 raise UserError(f"trainer.{name} must be above 0, not {getattr(self, name)}")
         if self.minutes is not None and self.minutes <= 0:
             raise UserError(f"trainer.minutes must be above 0 (or null for no limit), not {self.minutes}")
+
+
+MATCHINGS = ("ordered", "hungarian")
+
+
+@dataclass
+class SupervisedConfig:
+    """How `model=supervised` learns from labels, see `air3d/objectives/labels.py`.
+
+    `symmetric` counts turns that a mesh does not show as right; otherwise the label's yaw is the only right one.
+    """
+
+    matching: str = "hungarian"
+    symmetric: bool = True
+
+    def __post_init__(self) -> None:
+        if self.matching not in MATCHINGS:
+            raise UserError(f"supervised.matching={self.matching} is unknown; {nearest(self.matching, MATCHINGS)}")
 
 
 @dataclass
@@ -76,6 +94,7 @@ class Config:
     model: PosteriorConfig = field(default_factory=PosteriorConfig)
     renderer: RendererConfig = field(default_factory=RendererConfig)
     gradient: GradientConfig = field(default_factory=GradientConfig)
+    supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     seed: int = 0

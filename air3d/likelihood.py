@@ -31,11 +31,17 @@ def log_likelihood(
     training signal, no longer a normalised density.
     """
     difference = image - picture
-    error = difference.square().sum((1, 2, 3))
+    error = squared(difference)
     if pyramid > 0:
         error = error + pyramid * pyramid_error(difference)
     pixels = difference[0].numel()
     return -error / (2 * sigma**2) - pixels * (math.log(sigma) + 0.5 * math.log(2 * math.pi))
+
+
+def squared(difference: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+    """The sum of squares of each row, without a copy of all of them in memory: pictures are large."""
+    flat = difference.flatten(1)
+    return torch.linalg.vecdot(flat, flat)
 
 
 def pyramid_error(difference: Float[Tensor, "batch height width 3"]) -> Float[Tensor, " batch"]:
@@ -48,5 +54,5 @@ def pyramid_error(difference: Float[Tensor, "batch height width 3"]) -> Float[Te
     total = torch.zeros(len(difference), dtype=difference.dtype, device=difference.device)
     for index in range(1, LEVELS + 1):
         level = F.avg_pool2d(level, 4, 2, padding=2)
-        total = total + GROWTH**index * level.square().sum((1, 2, 3))
+        total = total + GROWTH**index * squared(level)
     return total

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from air3d.distributions import BoxNormal, Choice
@@ -41,6 +41,7 @@ class PosteriorConfig:
     """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
+    Then it should have a `query`: without one it looks for the same at every step.
     """
 
     name: str = "air"
@@ -50,6 +51,7 @@ class PosteriorConfig:
     yaw_bins: int = 12
     initial_std: float = 0.5
     residual: bool = True
+    query: bool = False
 
     def __post_init__(self) -> None:
         for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std"):
@@ -82,6 +84,7 @@ class Posterior(nn.Module):
     """The network. `prior` gives the box of positions, `camera` the point of the table behind each cell."""
 
     places: Tensor
+    code: Tensor
 
     def __init__(self, config: PosteriorConfig, catalogue: Catalogue, prior: Prior, camera: Camera):
         super().__init__()
@@ -93,6 +96,7 @@ class Posterior(nn.Module):
         places = prior.to_unit(F.pad(places, (0, 1)))[:, :2]
         self.register_buffer("places", places, persistent=False)
         self.score = nn.Parameter(torch.randn(channels) / channels)
+        self.register_buffer("code", waves(places), persistent=False)
         attended = channels + 2
         self.normal = nn.LayerNorm(attended)
         self.recurrence = nn.GRUCell(attended, hidden)
@@ -103,8 +107,11 @@ class Posterior(nn.Module):
         self.yaw = YawHead(self.glimpse.features, attended + hidden + identities, config.initial_std)
         closer = self.glimpse.features * config.yaw_bins
         self.nudge = mlp(closer + attended + hidden + identities, hidden, 6, gain=0.1)
+        self.query = nn.Linear(hidden, channels + self.code.shape[-1], bias=False) if config.query else None
         with torch.no_grad():
             self.score[-1] = 0.2  # the last channel is what is unexplained: begin by looking there
+            if self.query is not None:
+                self.query.weight.zero_()
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.places.new_zeros(batch, self.config.hidden)
@@ -113,12 +120,15 @@ class Posterior(nn.Module):
         self,
         features: Float[Tensor, "batch channel row column"],
         state: Float[Tensor, "batch hidden"],
-        focused: bool = True,
+        focused: Bool[Tensor, " batch"] | None = None,
     ) -> Proposal:
-        """Attend to one place of the feature map and say whether an object is there, and which."""
+        """Attend to one place of the feature map and say whether an object is there, and which.
+
+        `focused` as in `attend`; all of them are where it is not given.
+        """
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast = standout(cells)
-        attention = self.attend(contrast, focused)
+        attention = self.attend(contrast, state, focused)
         coordinates = (2 * self.places - 1).expand(len(cells), -1, -1)
         values = torch.cat([contrast, coordinates], -1)
         attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
@@ -129,18 +139,32 @@ class Posterior(nn.Module):
         identity = Choice(logits=self.identity(seen))
         return Proposal(presence_logit, identity, seen, attention @ self.places, state)
 
-    def attend(self, contrast: Float[Tensor, "batch cell channel"], focused: bool) -> Float[Tensor, "batch cell"]:
-        """How much each cell is looked at: a softmax over all of them or, focused, over those around the best one.
+    def attend(
+        self,
+        contrast: Float[Tensor, "batch cell channel"],
+        state: Float[Tensor, "batch hidden"],
+        focused: Bool[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch cell"]:
+        """How much each cell is looked at: a softmax over those around the best one or, unfocused, over all of them.
 
         Two objects of one kind score alike. Whoever looks at both at once puts one object half-way between them; but
         who never looked elsewhere does not learn what to look for.
         """
-        scores = SHARPNESS * contrast @ self.score
-        if not focused:
-            return scores.softmax(-1)
+        scores = SHARPNESS * self.scores(contrast, state)
         best = self.places[scores.detach().argmax(-1)]
-        near = (self.places - best[:, None]).square().sum(-1) < REACH**2
-        return scores.masked_fill(~near, -torch.inf).softmax(-1)
+        seen = (self.places - best[:, None]).square().sum(-1) < REACH**2
+        if focused is not None:
+            seen = seen | ~focused[:, None]
+        return scores.masked_fill(~seen, -torch.inf).softmax(-1)
+
+    def scores(
+        self, contrast: Float[Tensor, "batch cell channel"], state: Float[Tensor, "batch hidden"]
+    ) -> Float[Tensor, "batch cell"]:
+        """How well each cell fits what is looked for: with a query, that depends on what has been seen, and where."""
+        if self.query is None:
+            return contrast @ self.score
+        what, where = self.query(state).split([contrast.shape[-1], self.code.shape[-1]], -1)
+        return torch.einsum("bkc,bc->bk", contrast, self.score + what) + where @ self.code.T
 
     def pose(
         self,
@@ -165,6 +189,12 @@ class Posterior(nn.Module):
 def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:
     """The centre of a BoxNormal: a place in shares of the table's sides, at the least just inside, and a height."""
     return torch.cat([place.clamp(0.01, 0.99).logit(), height], -1)
+
+
+def waves(places: Float[Tensor, "cell 2"]) -> Float[Tensor, "cell 12"]:
+    """A code for places on the table (shares of its sides) whose products with a query can say "here" or "not here"."""
+    angles = torch.pi * torch.tensor([1.0, 2.0, 4.0]) * places[..., None]
+    return torch.cat([angles.sin(), angles.cos()], -1).flatten(1)
 
 
 def standout(cells: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch cell channel"]:

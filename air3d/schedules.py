@@ -19,7 +19,8 @@ class ScheduleConfig:
     average, before the network has learned to tell them apart, and a saturated softmax never comes back. `prior_odds`
     makes each further object that many times likelier at first; it falls geometrically to 1 until `prior_until`.
 
-    From `focus_from` on attention keeps to one place (see `Posterior.attend`), as it does whenever the network is used.
+    Attention keeps to one place (see `Posterior.attend`) whenever the network is used. In training it does so in a
+    share of the draws that rises from 0 at `focus_from` to all of them at `focus_until`.
 
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.
@@ -37,7 +38,8 @@ class ScheduleConfig:
     yaw_until: float = 0.45
     warm_until: float = 0.02
     blend_until: float = 0.15
-    focus_from: float = 0.75
+    focus_from: float = 0.1
+    focus_until: float = 0.7
     rate_end: float = 0.1
     prior_odds: float = 1.0
     prior_until: float = 0.25
@@ -67,7 +69,7 @@ class ScheduleConfig:
             identity_heat=self.identity_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.identity_until)),
             yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
             blend=ramp(progress, self.warm_until, self.blend_until),
-            focused=progress >= self.focus_from,
+            focus=ramp(progress, self.focus_from, self.focus_until),
             prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),
         )
 

@@ -12,17 +12,17 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from air3d.checkpoint import Run, load_weights, save_checkpoint
-from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds, tilted
-from air3d.gradients import estimator
+from air3d.objectives import objective
 from air3d.splits import train_seed
 from air3d.tracking import Tracker
 from air3d.validation import Validation
 from renderers.convert import to_torch
 from scenes.errors import UserError
+from scenes.objects import Objects
 
 YOUNG = 0.5
 """Until this share of the training, answers may still be all alike."""
@@ -34,14 +34,11 @@ class Trainer:
     def __init__(self, run: Run, run_dir: Path, tracker: Tracker):
         self.run, self.run_dir, self.tracker = run, run_dir, tracker
         self.settings = run.config.trainer
-        self.surrogate = estimator(run.config.gradient, run.model.context_size)
+        self.objective = objective(run)
         self.parameters = list(run.model.posterior.parameters())
         self.rates = [self.settings.learning_rate]
         self.optimiser = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate)
-        # what an estimator learns for itself, a baseline: it has a rate of its own and no part in the clipping
-        self.learned = self.surrogate if isinstance(self.surrogate, nn.Module) else nn.Module()
-        self.learned.to(run.config.device)
-        if learned := list(self.learned.parameters()):
+        if learned := list(self.objective.learned.parameters()):
             self.optimiser.add_param_group({"params": learned})
             self.rates.append(run.config.gradient.baseline_learning_rate)
         self.validation = Validation(run, run_dir, tracker)
@@ -77,16 +74,11 @@ class Trainer:
         at = self.settings.schedule.at(self.progress())
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * self.settings.schedule.rate(self.progress())
-        prior = self.run.model.prior
-        log_prior = tilted(prior.log_count, at.prior_odds)
-        gradient = self.run.config.gradient
-        pictures, renderer = self.pictures(), self.run.renderer
+        pictures, truth = self.scenes()
+        renderer = self.run.renderer
         # the backward pass as well: a black box is asked again there
         with renderer.softened(self.settings.schedule.softness(self.progress(), renderer.settings)):
-            trace = self.run.model.trace(pictures, gradient.samples, at, **gradient.extras())
-            bound = self.surrogate(trace, log_prior, prior.min_objects, at.blend, at.count_heat).mean()
-            # times sigma squared: the size of the gradient, and so what clipping means, stays the same as sigma falls
-            loss = -(at.sigma**2) * bound
+            loss, values = self.objective(pictures, at, truth if self.objective.labelled else None)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
@@ -97,22 +89,19 @@ class Trainer:
             )
         self.optimiser.step()
         self.step += 1
-        log_q = log_count_posterior(trace.presence_logit.detach(), prior.min_objects)
         return {
-            "train/elbo": expected_bound(log_q, prefix_bounds(trace, prior.log_count).detach()).mean().item(),
-            "train/kl": trace.kl.sum(-1).mean().item(),
-            "train/heat": trace.heat.sum(-1).mean().item(),
+            **values,
             "train/gradient_norm": norm.item(),
             "train/sigma": at.sigma,
             "train/pyramid": at.pyramid,
         }
 
     @torch.no_grad()
-    def pictures(self) -> Float[Tensor, "picture height width 3"]:
-        """The next batch of the endless training stream: step k always sees the same scenes."""
+    def scenes(self) -> tuple[Float[Tensor, "picture height width 3"], Objects]:
+        """The next batch of the endless training stream, pictures and truth: step k always sees the same scenes."""
         batch, seed = self.settings.batch, train_seed(self.run.config.seed)
         objects = self.run.scene.batch(seed, range(self.step * batch, (self.step + 1) * batch))
-        return self.run.renderer.render(to_torch(objects, self.run.config.device))
+        return self.run.renderer.render(to_torch(objects, self.run.config.device)), objects
 
     def report(self, values: dict[str, float], bar: tqdm) -> None:
         bar.update()
@@ -124,23 +113,24 @@ class Trainer:
             self.tracker.log(self.step, {**values, "perf/minutes": minutes, "perf/scenes_per_second": speed})
 
     def validate(self) -> None:
-        """Look at held-out scenes; the best checkpoint is the one with the highest plain ELBO (no label needed)."""
+        """Look at held-out scenes; the objective says which checkpoint is the best."""
         with torch.random.fork_rng():
             torch.manual_seed(self.run.config.seed)
             elbo = self.validation(self.step, self.seconds)
+            judged = self.objective.judge(self.validation.pictures, self.validation.truth, elbo)
         if self.validation.collapsed and self.progress() >= YOUNG:
             tqdm.write(
                 f"warning: collapsed: {self.validation.collapsed}. Try another seed, or more heat (see docs/method.md)"
             )
-        if elbo > self.best:
-            self.best = elbo
+        if judged > self.best:
+            self.best = judged
             self.save("best.pt")
 
     def state(self) -> dict[str, Any]:
         return {
             "model": self.run.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "estimator": self.learned.state_dict(),
+            "estimator": self.objective.learned.state_dict(),
             "random": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
@@ -154,7 +144,9 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on exactly where `state` was saved: weights, baseline, optimiser, random state, place in the stream."""
         load_weights(self.run, state, self.run_dir / "last.pt")
-        self.learned.load_state_dict(state.get("estimator", {}))  # a run from before there were baselines has none
+        self.objective.learned.load_state_dict(
+            state.get("estimator", {})
+        )  # a run from before there were baselines has none
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]

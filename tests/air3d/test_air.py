@@ -100,7 +100,11 @@ def test_focused_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Pat
     contrast = torch.zeros(1, len(model.posterior.places), len(model.posterior.score))
     first, last = 0, len(model.posterior.places) - 1
     contrast[:, [first, last], -1] = 20.0
-    places = {focused: model.posterior.attend(contrast, focused) @ model.posterior.places for focused in (True, False)}
+    state = model.posterior.start(1)
+    places = {
+        focused: model.posterior.attend(contrast, state, torch.tensor([focused])) @ model.posterior.places
+        for focused in (True, False)
+    }
     ends = model.posterior.places[[first, last]]
     middle, apart = ends.mean(0), (ends[0] - ends[1]).norm()
     assert apart > 0.5
@@ -109,8 +113,24 @@ def test_focused_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Pat
 
 
 def test_attention_is_focused_at_the_end_and_in_use() -> None:
-    assert Schedule().focused and ScheduleConfig().final().focused
-    assert not ScheduleConfig().at(0.5).focused and ScheduleConfig(focus_from=0.2).at(0.5).focused
+    assert Schedule().focus == ScheduleConfig().final().focus == 1
+    assert ScheduleConfig().at(0.0).focus == 0
+    rows = torch.zeros(1000, 2)
+    assert Schedule().focused(rows).all() and not Schedule(focus=0.0).focused(rows).any()
+    assert 0.2 < Schedule(focus=0.3).focused(rows).float().mean() < 0.4
+
+
+def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
+    """Two cells that score the same; a state whose query says "not here" of one of them sends it to the other."""
+    posterior = small_run(tmp_path, "model.query=true").model.posterior
+    contrast = torch.zeros(1, len(posterior.places), len(posterior.score))
+    seen, other = 0, len(posterior.places) - 1
+    contrast[:, [seen, other], -1] = 60.0
+    state = torch.ones(1, posterior.config.hidden)
+    with torch.no_grad():
+        posterior.query.weight[contrast.shape[-1] :] = -posterior.code[seen][:, None] / posterior.config.hidden
+    place = posterior.attend(contrast, state) @ posterior.places
+    assert (place - posterior.places[other]).norm() < 0.2 < (place - posterior.places[seen]).norm()
 
 
 def test_without_residual_the_network_does_not_see_what_was_painted(tmp_path: Path) -> None:

@@ -33,9 +33,9 @@ def weights(trainer: Trainer) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in trainer.parameters])
 
 
-@pytest.mark.parametrize("gradient", ["enumerate_counts", "nvil"])
-def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path, gradient: str) -> None:
-    options = ("trainer.steps=6", "trainer.validate_every=3", f"gradient={gradient}")
+@pytest.mark.parametrize("choice", ["gradient=enumerate_counts", "gradient=nvil", "model=supervised"])
+def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path, choice: str) -> None:
+    options = ("trainer.steps=6", "trainer.validate_every=3", choice)
     whole = small_trainer(tmp_path / "whole", *options)
     whole.fit()
 
@@ -55,7 +55,9 @@ def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path, gradient
     assert torch.equal(weights(whole), weights(second))
     assert torch.equal(whole.state()["random"], second.state()["random"])
     learned, again = whole.state()["estimator"], second.state()["estimator"]
-    assert bool(learned) == (gradient == "nvil") and all(torch.equal(learned[key], again[key]) for key in learned)
+    assert bool(learned) == (choice == "gradient=nvil") and all(
+        torch.equal(learned[key], again[key]) for key in learned
+    )
     assert not torch.equal(weights(whole), weights(first))
 
 
@@ -82,7 +84,7 @@ def test_a_loss_that_is_no_number_stops_and_overwrites_nothing(tmp_path: Path, p
     trainer.fit()
     before = (tmp_path / "last.pt").read_bytes()
     trainer.settings.steps = 8
-    trainer.surrogate = lambda trace, *_: trace.log_likelihood.mean((1, 2)) * poison
+    trainer.objective.surrogate = lambda trace, *_: trace.log_likelihood.mean((1, 2)) * poison
     with pytest.raises(UserError, match=r"trainer.learning_rate=0.00"):
         trainer.fit()
     assert (tmp_path / "last.pt").read_bytes() == before

@@ -1,0 +1,131 @@
+"""The supervised baseline: its density is one, its pairing the likeliest, and it learns."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_runs import small_run, small_trainer
+
+from air3d.checkpoint import Run
+from air3d.draws import Schedule
+from air3d.objectives.elbo import Elbo
+from air3d.objectives.labels import Labels
+from renderers.convert import to_torch
+from scenes.errors import UserError
+from scenes.objects import Objects
+
+TABLE = ("scene=tabletop", "scene.max_objects=3", "model=supervised")
+
+
+def example(run: Run, scenes: int = 6) -> tuple[torch.Tensor, Objects]:
+    truth = run.scene.batch(3, range(scenes))
+    return run.renderer.render(to_torch(truth)), truth
+
+
+def reordered(truth: Objects, order: list[int]) -> Objects:
+    """The same tables with their labels written down in another order."""
+    names = ("identity", "position", "rotation", "presence")
+    return Objects(*(getattr(truth, name)[:, order] for name in names))
+
+
+def total(parts: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.stack(list(parts.values())).sum(0)
+
+
+def test_the_density_of_the_yaw_adds_up_to_one(tmp_path: Path) -> None:
+    """Over the circle, but for what lies within a hundredth of a bin's border."""
+    run = small_run(tmp_path, *TABLE)
+    labels, (pictures, _) = Labels(run), example(run, 2)
+    pose = labels.unroll(pictures, 1, torch.ones(2, dtype=bool))[0].pose
+    angles = torch.linspace(-math.pi, math.pi, 24001)[:-1]
+    with torch.no_grad():
+        density = torch.stack([labels.log_density(pose, angle.expand(2)) for angle in angles], -1).exp()
+    per_radian = density * run.model.yaw_bins / (2 * math.pi)
+    torch.testing.assert_close(per_radian.mean(-1) * 2 * math.pi, torch.ones(2), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["ordered", "hungarian"])
+def test_the_order_of_the_labels_does_not_matter(tmp_path: Path, kind: str) -> None:
+    run = small_run(tmp_path, *TABLE, "scene.min_objects=3", f"supervised.matching={kind}")
+    labels, (pictures, truth) = Labels(run), example(run)
+    with torch.no_grad():
+        given = total(labels.log_q(pictures, truth, Schedule()))
+        turned = total(labels.log_q(pictures, reordered(truth, [2, 0, 1]), Schedule()))
+    torch.testing.assert_close(turned, given)
+
+
+def test_ordered_asks_from_left_to_right(tmp_path: Path) -> None:
+    run = small_run(tmp_path, *TABLE, "supervised=ordered")
+    labels, (pictures, truth) = Labels(run), example(run, 20)
+    there = to_torch(truth)
+    chosen = labels.pairing(labels.unroll(pictures, truth.slots, torch.ones(20, dtype=bool)), there)
+    for row, count in enumerate(np.asarray(truth.count)):
+        across = truth.position[row, chosen[row, :count].numpy(), 0]
+        assert (np.diff(across) >= 0).all() and truth.presence[row, chosen[row, :count].numpy()].all()
+
+
+def test_no_other_pairing_is_likelier(tmp_path: Path) -> None:
+    run = small_run(tmp_path, *TABLE)
+    labels, (pictures, truth) = Labels(run), example(run, 20)
+    with torch.no_grad():
+        steps, there = labels.unroll(pictures, truth.slots, torch.ones(20, dtype=bool)), to_torch(truth)
+        cost, chosen = labels.cost(steps, there), labels.pairing(steps, there)
+    for row, count in enumerate(np.asarray(truth.count)):
+        assert sorted(chosen[row].tolist()) == list(range(truth.slots))
+        paid = cost[row, range(count), chosen[row, :count]].sum()
+        least = min(cost[row, range(count), list(p)].sum() for p in itertools.permutations(range(count)))
+        assert paid == pytest.approx(float(least), rel=1e-5)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_turn_that_does_not_show_is_right_only_where_symmetry_counts(tmp_path: Path, symmetric: bool) -> None:
+    """The cube of single_object looks the same after a quarter turn."""
+    run = small_run(tmp_path, "model=supervised", f"supervised.symmetric={str(symmetric).lower()}")
+    labels, (pictures, truth) = Labels(run), example(run, 12)
+    cube = [mesh.symmetry for mesh in run.scene.catalogue.meshes].index(4)
+    truth.identity[:] = cube
+    quarter = replace(truth, rotation=truth.rotation + np.float32(np.pi / 2))
+    with torch.no_grad():
+        given, turned = (labels.log_q(pictures, each, Schedule())["rotation"] for each in (truth, quarter))
+    assert torch.allclose(given, turned, atol=1e-4) == symmetric
+
+
+def test_shapes_without_a_front_ask_for_no_yaw(tmp_path: Path) -> None:
+    run = small_run(tmp_path, "model=supervised")
+    labels, (pictures, truth) = Labels(run), example(run, 4)
+    truth.identity[:] = [mesh.symmetry for mesh in run.scene.catalogue.meshes].index(0)
+    assert (labels.log_q(pictures, truth, Schedule())["rotation"] == 0).all()
+
+
+def test_it_learns_from_labels(tmp_path: Path) -> None:
+    trainer = small_trainer(tmp_path, "model=supervised", "trainer.steps=60", "trainer.batch=16", "scene.image_size=48")
+    before = trainer.objective.judge(trainer.validation.pictures, trainer.validation.truth, 0.0)
+    for _ in range(60):
+        values = trainer.train_step()
+    after = trainer.objective.judge(trainer.validation.pictures, trainer.validation.truth, 0.0)
+    assert after > before + 2 and {"train/log_q_count", "train/log_q_rotation"} < values.keys()
+
+
+def test_air_is_never_shown_the_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, learn = [], Elbo.__call__
+
+    def watched(self: Elbo, pictures: torch.Tensor, at: Schedule, truth: Objects | None = None) -> tuple:
+        given.append(truth)
+        return learn(self, pictures, at, truth)
+
+    monkeypatch.setattr(Elbo, "__call__", watched)
+    small_trainer(tmp_path).train_step()
+    assert given == [None]
+
+
+def test_a_matching_that_is_unknown_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="hungarian"):
+        small_run(tmp_path, "supervised.matching=hungarain")
+    with pytest.raises(UserError, match="supervised"):
+        small_trainer(tmp_path, "model.name=supervized")
