@@ -44,7 +44,7 @@ def main() -> None:
         trainer = Trainer(build(config), Path(folder), Tracker(Path(folder), config.plain(), "disabled"))
         for part, step in (("first", 10), ("last", config.trainer.steps - STEPS - 5)):
             trainer.step = step
-            for _ in range(3):
+            for _ in range(6):  # until memory is no longer asked for the first time
                 trainer.train_step()
             start = time.perf_counter()
             with profile(activities=[ProfilerActivity.CPU]) as profiler:
