@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
 from air3d import cli
 from air3d.calibration import calibration
-from air3d.checkpoint import load_run
+from air3d.checkpoint import Run, load_run
 from air3d.config import typed
-from air3d.evaluation import evaluate_scenes
+from air3d.direct import Direct
+from air3d.evaluation import Propose, evaluate_scenes
 from air3d.held_out import EvaluateConfig, scenes_of
 from air3d.infer import bound, unroll, weighted_bound
 from air3d.plots import coverage
 from air3d.results import details, table, write_evaluation
+from scenes.objects import Objects
 
 
 def main(config: DictConfig) -> None:
@@ -29,30 +34,48 @@ def main(config: DictConfig) -> None:
     images = images.to(settings.device)
     steps = settings.steps(layout, truth)
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
-    propose = partial(unroll, run.model, max_objects=steps)
+    propose = proposer(settings, run, steps)
     symmetry = [mesh.symmetry for mesh in catalogue.meshes]
-    evaluation = evaluate_scenes(
-        propose,
-        images,
-        truth,
-        symmetry,
-        partial(bound, run.model, at=run.config.trainer.schedule.final()),
-        settings.batch_size,
-    )
-    numbers, levels = calibration(run.model, images, truth, symmetry, steps, settings.batch_size)
-    evaluation.metrics["calibration"] = numbers
-    if samples := settings.importance_samples:
-        tightest = weighted_bound(run.model, images, run.config.trainer.schedule.final(), samples).mean().item()
-        evaluation.metrics |= {"importance_bound": tightest, "importance_samples": samples}
-    folder = Path(settings.out or Path(settings.run) / "evaluation")
+    judge = partial(bound, run.model, at=run.config.trainer.schedule.final()) if settings.model is None else None
+    evaluation = evaluate_scenes(propose, images, truth, symmetry, judge, settings.batch_size)
+    folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = range(layout.min_objects, layout.max_objects + 1)
-    about = {"run": str(settings.run), **source, "trained_counts": list(trained)}
-    coverage(folder / "calibration.png", {name: x.numpy() for name, x in levels.items()}, numbers["count"]["bars"])
+    about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
+    if settings.model is None:
+        evaluation.metrics |= certainty(settings, run, images, truth, steps, folder)
+    else:
+        about |= {"model": asdict(settings.model), "init": settings.init}
     write_evaluation(folder, evaluation, propose, images, truth, catalogue.names, trained, about)
     print(f"{settings.run} on {source['scenes_from']}, at most {steps} objects a picture\n")
     print(table(evaluation.metrics))
     print(f"\n{details(evaluation.metrics, catalogue.names)}")
     print(f"\n{folder / 'metrics.json'} and plots beside it")
+
+
+def certainty(
+    settings: EvaluateConfig, run: Run, images: Tensor, truth: Objects, steps: int, folder: Path
+) -> dict[str, Any]:
+    """How sure the network is, and whether rightly; draws calibration.png."""
+    symmetry = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
+    numbers, levels = calibration(run.model, images, truth, symmetry, steps, settings.batch_size)
+    coverage(folder / "calibration.png", {name: x.numpy() for name, x in levels.items()}, numbers["count"]["bars"])
+    values: dict[str, Any] = {"calibration": numbers}
+    if samples := settings.importance_samples:
+        tightest = weighted_bound(run.model, images, run.config.trainer.schedule.final(), samples).mean().item()
+        values |= {"importance_bound": tightest, "importance_samples": samples}
+    return values
+
+
+def proposer(settings: EvaluateConfig, run: Run, steps: int) -> Propose:
+    """What turns pictures into objects: the network of the run, or optimisation with or without it to begin with."""
+    network = partial(unroll, run.model, max_objects=steps)
+    if settings.model is None:
+        return network
+    sigma, identities = run.config.trainer.schedule.sigma_end, len(run.scene.catalogue)
+    direct = Direct(run.renderer, run.model.prior, identities, settings.model, sigma)
+    if settings.init == "air":
+        return lambda pictures: direct.refined(pictures, network(pictures))
+    return lambda pictures: direct.search(pictures, steps)
 
 
 if __name__ == "__main__":

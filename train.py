@@ -20,6 +20,8 @@ from scenes.errors import UserError
 
 
 def main(settings: DictConfig) -> None:
+    if settings.model.name == "direct":
+        raise UserError("model=direct learns nothing: python evaluate.py run=RUN_DIR model=direct")
     config = typed(settings, Config)
     if config.resume:
         config = resumed(load_config(config.resume), HydraConfig.get().overrides.task, config.resume)

@@ -1,8 +1,9 @@
 """`model=direct`: no network. Every picture is explained from scratch by descending the renderer's own error.
 
-One object is looked for at a time, as AIR does: every identity is tried from `starts` random poses on the canvas so far,
-coarse to fine (`likelihood.pyramid_error`), and the one that explains most is kept if it explains more than it costs.
-Then the poses of all objects are refined together. `init=air` leaves out the search and refines a network's answer.
+One object is looked for at a time, as AIR does: every identity is tried from `starts` random poses on the canvas so
+far, coarse to fine (`likelihood.pyramid_error`) and turned round once, and the one that explains most is kept if it
+explains more than it costs. Then the poses of all objects are refined together. `init=air` leaves out the search and
+refines a network's answer.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ Answer = tuple[Objects, list[Tensor], Tensor]
 FAR, NEAR = (0.02, 0.2), (0.002, 0.02)
 """First steps of Adam, metres and radians, for a pose that is a guess and for one that is nearly right."""
 
+TURNS = 12
+"""Yaws that a guess is tried at."""
+
 
 @dataclass
 class DirectConfig:
@@ -36,15 +40,18 @@ class DirectConfig:
     log K + 2 log(table / precision) + log(circle / precision).
     """
 
+    name: str = "direct"
     starts: int = 4
     steps: int = 60
     refine: int = 40
     price: float = 15.0
 
     def __post_init__(self) -> None:
+        if self.name != "direct":
+            raise UserError(f"model={self.name}: direct, or nothing for the run's own network")
         for name, least in (("starts", 1), ("steps", 1), ("refine", 0), ("price", 0)):
             if not getattr(self, name) >= least:
-                raise UserError(f"direct.{name} must be at least {least}, not {getattr(self, name)}")
+                raise UserError(f"model.{name} must be at least {least}, not {getattr(self, name)}")
 
 
 class Direct:
@@ -82,10 +89,21 @@ class Direct:
 
         guesses = self.descend(self.guesses(len(pictures)), image, each, self.config.steps, FAR, coarse=True)
         with torch.no_grad():
-            explained = log_likelihood(image(guesses), each, self.sigma).view(-1, tries)
-            best, chosen = explained.max(1)
+            guesses, explained = self.turned(guesses, image, each)
+            best, chosen = explained.view(-1, tries).max(1)
             before = log_likelihood(self.renderer.develop(canvas), pictures, self.sigma)
         return guesses[chosen + tries * torch.arange(len(pictures), device=chosen.device)], best - before
+
+    def turned(
+        self, guesses: Objects, image: Callable[[Objects], Tensor], pictures: Tensor
+    ) -> tuple[Objects, Float[Tensor, " batch"]]:
+        """Each guess at the best of `TURNS` yaws, its own among them, and its log likelihood there: a descent stays on
+        the side of an object where it began."""
+        yaws = [guesses.rotation + turn * 2 * math.pi / TURNS for turn in range(TURNS)]
+        turned = [Objects(guesses.identity, guesses.position, wrapped(yaw), guesses.presence) for yaw in yaws]
+        explained, best = torch.stack([log_likelihood(image(t), pictures, self.sigma) for t in turned]).max(0)
+        rotation = torch.stack([t.rotation for t in turned])[best, torch.arange(len(best), device=best.device)]
+        return Objects(guesses.identity, guesses.position, rotation, guesses.presence), explained
 
     def guesses(self, pictures: int) -> Objects:
         """Every identity from `starts` poses of the prior, for each picture."""
@@ -136,8 +154,7 @@ class Direct:
             optimiser.step()
             with torch.no_grad():
                 position.copy_(position.clamp(self.prior.low, self.prior.high))
-        turned = torch.remainder(rotation.detach() + math.pi, 2 * math.pi) - math.pi
-        return Objects(start.identity, position.detach(), turned, start.presence)
+        return Objects(start.identity, position.detach(), wrapped(rotation.detach()), start.presence)
 
     def painted(self, objects: Objects) -> Tensor:
         """The canvas with all objects that are present."""
@@ -150,6 +167,13 @@ class Direct:
             canvases.append(self.renderer.paint(canvases[-1], *pose, objects.presence[:, slot]))
         return canvases
 
+    def refined(self, pictures: Float[Tensor, "picture height width 3"], answer: Answer) -> Answer:
+        """A network's answer with its poses descended; identities and counts stay, and so does how sure it is."""
+        there = answer[0].presence.float()
+        objects = Objects(answer[0].identity, answer[0].position, answer[0].rotation, there)
+        objects, images, _ = self.answer(self.refine(pictures, objects))
+        return objects, images, answer[2]
+
     @torch.no_grad()
     def answer(self, objects: Objects) -> Answer:
         images = [self.renderer.develop(canvas) for canvas in self.canvases(objects)]
@@ -157,6 +181,11 @@ class Direct:
         position, rotation = objects.position * there[..., None], objects.rotation * there
         present = Objects(objects.identity * there.long(), position, rotation, there > 0.5)
         return present, images, there
+
+
+def wrapped(yaw: Tensor) -> Tensor:
+    """The same angles in (-pi, pi]."""
+    return math.pi - torch.remainder(math.pi - yaw, 2 * math.pi)
 
 
 def empty(batch: int, slots: int, device: torch.device) -> Objects:

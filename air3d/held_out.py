@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from air3d.direct import DirectConfig
 from air3d.splits import test_seed
 from renderers.base import Renderer
 from renderers.convert import to_floats, to_torch
@@ -34,6 +35,8 @@ class EvaluateConfig:
     seed: int = 0
     max_objects: int | None = None
     importance_samples: int | None = None
+    model: DirectConfig | None = None
+    init: str = "random"
     batch_size: int = 100
     device: str = "cpu"
     out: str | None = None
@@ -42,6 +45,10 @@ class EvaluateConfig:
         for name in ("scenes", "max_objects", "importance_samples", "batch_size"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"{name}={value}: give at least 1")
+        if self.init not in ("random", "air"):
+            raise UserError(f"init={self.init}: random, or air for the network's answer")
+        if self.init == "air" and self.model is None:
+            raise UserError("init=air is for model=direct: give both")
         if self.seed < 0:
             raise UserError(f"seed={self.seed}: give 0 or more")
 

@@ -73,12 +73,12 @@ def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
     """A few lines under the table: rotation by object, how sure the network was and whether rightly."""
     turned = metrics["rotation_error_median_deg_by_identity"]
     each = (f"{names[int(k)]} {error:.1f}" for k, error in turned.items() if error is not None)
-    numbers, count = metrics["calibration"], metrics["calibration"]["count"]
-    lines = [
-        f"rotation error, median, deg, by object: {', '.join(each) or '-'}",
-        f"sure of its counts: {count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}",
-        *(region(numbers, name) for name, objects in numbers["objects"].items() if objects),
-    ]
+    lines = [f"rotation error, median, deg, by object: {', '.join(each) or '-'}"]
+    if numbers := metrics.get("calibration"):  # optimisation has none
+        count = numbers["count"]
+        sure = f"{count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}"
+        lines.append(f"sure of its counts: {sure}")
+        lines += [region(numbers, name) for name, objects in numbers["objects"].items() if objects]
     if "importance_bound" in metrics:
         bound, samples = metrics["importance_bound"], metrics["importance_samples"]
         lines.append(f"importance-weighted bound, {samples} draws: {bound:.1f} nats (ELBO {metrics['elbo']:.1f})")

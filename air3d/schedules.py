@@ -99,7 +99,7 @@ class ScheduleConfig:
 
 
 def ramp(progress: float, start: float, end: float) -> float:
-    """0 before `start`, 1 from `end` on, straight in between."""
+    """0 before `start`, 1 from `end` on, straight in between; a step where the two are one."""
     if progress >= end:
         return 1.0
-    return max(0.0, (progress - start) / (end - start))
+    return 0.0 if progress <= start else (progress - start) / (end - start)

@@ -115,6 +115,8 @@ def test_focused_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Pat
 def test_attention_is_focused_at_the_end_and_in_use() -> None:
     assert Schedule().focus == ScheduleConfig().final().focus == 1
     assert ScheduleConfig().at(0.0).focus == 0
+    switched = ScheduleConfig(focus_from=0.45, focus_until=0.45)
+    assert switched.at(0.3).focus == 0 and switched.at(0.45).focus == 1
     rows = torch.zeros(1000, 2)
     assert Schedule().focused(rows).all() and not Schedule(focus=0.0).focused(rows).any()
     assert 0.2 < Schedule(focus=0.3).focused(rows).float().mean() < 0.4
