@@ -23,14 +23,17 @@ from air3d.held_out import EvaluateConfig, scenes_of
 from air3d.infer import bound, unroll, weighted_bound
 from air3d.plots import coverage
 from air3d.results import details, table, write_evaluation
+from renderers import build_renderer
+from renderers.base import Renderer
 from scenes.objects import Objects
+from scenes.scene import Scene
 
 
 def main(config: DictConfig) -> None:
     settings = typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
-    run = load_run(settings.run, device=settings.device)
+    run = load_run(settings.run, device=settings.device, scene=settings.scene.assumed)
     catalogue, layout = run.scene.catalogue, run.scene.layout
-    images, truth, source = scenes_of(settings, run.scene, run.renderer)
+    images, truth, source = scenes_of(settings, *shown(settings, run))
     images = images.to(settings.device)
     steps = settings.steps(layout, truth)
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
@@ -39,17 +42,25 @@ def main(config: DictConfig) -> None:
     judge = partial(bound, run.model, at=run.config.trainer.schedule.final()) if settings.model is None else None
     evaluation = evaluate_scenes(propose, images, truth, symmetry, judge, settings.batch_size)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
-    trained = range(layout.min_objects, layout.max_objects + 1)
+    trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
     if settings.model is None:
         evaluation.metrics |= certainty(settings, run, images, truth, steps, folder)
     else:
         about |= {"model": asdict(settings.model), "init": settings.init}
-    write_evaluation(folder, evaluation, propose, images, truth, catalogue.names, trained, about)
+    write_evaluation(folder, evaluation, propose, images, truth, catalogue, trained, about)
     print(f"{settings.run} on {source['scenes_from']}, at most {steps} objects a picture\n")
     print(table(evaluation.metrics))
     print(f"\n{details(evaluation.metrics, catalogue.names)}")
     print(f"\n{folder / 'metrics.json'} and plots beside it")
+
+
+def shown(settings: EvaluateConfig, run: Run) -> tuple[Scene, Renderer]:
+    """The scene that is tested on, and what paints its pictures: the run's own unless something was changed."""
+    if not settings.scene.changes():
+        return run.scene, run.renderer
+    scene = Scene(settings.scene.shown(run.config.scene))
+    return scene, build_renderer(run.config.renderer.name, scene, run.config.renderer, run.renderer.background.device)
 
 
 def certainty(

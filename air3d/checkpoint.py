@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from air3d.config import Config, device_of, typed
 from air3d.files import atomic
 from renderers import Renderer, build_renderer
 from scenes.errors import UserError
-from scenes.scene import Scene
+from scenes.scene import Scene, SceneConfig
 
 FORMAT = "air3d-checkpoint-1"
 RELEASED = "model.safetensors"
@@ -113,14 +114,17 @@ def read_weights(path: Path) -> dict[str, Any]:
     return {"identities": about["identities"].split("\n"), "model": model}
 
 
-def load_run(run_dir: Path | str, device: str = "cpu") -> Run:
+def load_run(
+    run_dir: Path | str, device: str = "cpu", scene: Callable[[SceneConfig], SceneConfig] | None = None
+) -> Run:
     """A trained run, ready for inference: the network that was released from it, otherwise the best checkpoint, or the
     last where there is no best yet.
 
-    It runs on `device`, wherever it was trained.
+    It runs on `device`, wherever it was trained, and is built for what `scene` makes of the scene it was trained on.
     """
     run_dir = Path(run_dir)
-    run = build(replace(load_config(run_dir), device=device))
+    config = replace(load_config(run_dir), device=device)
+    run = build(replace(config, scene=scene(config.scene)) if scene else config)
     there = (path for name in (RELEASED, "best.pt") if (path := run_dir / name).exists())
     path = next(there, run_dir / "last.pt")
     load_weights(run, read_weights(path) if path.name == RELEASED else load_checkpoint(path), path)

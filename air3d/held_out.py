@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from air3d.changed_scene import SceneChange
 from air3d.direct import DirectConfig
 from air3d.splits import test_seed
 from renderers.base import Renderer
@@ -32,6 +33,7 @@ class EvaluateConfig:
     data: str | None = None
     scenes: int | None = None
     counts: list[int] | None = None
+    scene: SceneChange = field(default_factory=SceneChange)
     seed: int = 0
     max_objects: int | None = None
     importance_samples: int | None = None
@@ -68,12 +70,16 @@ def scenes_of(
     if settings.data is not None:
         if settings.counts is not None:
             raise UserError("counts= chooses scenes to draw, data= brings its own: give one of them")
+        if settings.scene.changes():
+            raise UserError("scene. changes what scenes are drawn, data= brings its own: give one of them")
         images, truth = stored(settings.data, scene, settings.scenes)
         return images, truth, {"scenes_from": f"{len(truth)} scenes of {settings.data}", "data": settings.data}
     truth = held_out(scene, settings.seed, settings.scenes or 1000, settings.counts)
     shares = f" in equal shares of counts {settings.counts}" if settings.counts else ""
-    words = f"{len(truth)} held-out scenes{shares}, seed {settings.seed}"
-    return render(renderer, truth), truth, {"scenes_from": words, "counts": settings.counts, "seed": settings.seed}
+    changed = f", {settings.scene}" if settings.scene.changes() else ""
+    words = f"{len(truth)} held-out scenes{shares}{changed}, seed {settings.seed}"
+    about = {"scenes_from": words, "counts": settings.counts, "changed": settings.scene.changes()}
+    return render(renderer, truth), truth, {**about, "seed": settings.seed}
 
 
 def stored(folder: str, scene: Scene, scenes: int | None) -> tuple[Float[Tensor, "batch height width 3"], Objects]:

@@ -120,15 +120,22 @@ def count_scores(matching: Matching) -> dict[str, Any]:
 
 
 def rotation_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.ndarray, " object"]:
+    """The `turn_errors` of the pairs that have one."""
+    errors = turn_errors(matching, symmetry)
+    return errors[~np.isnan(errors)]
+
+
+def turn_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.ndarray, " pair"]:
     """Yaw errors in radians, in [0, pi/n] for an n-fold symmetric mesh.
 
-    Over found objects of the right identity. Meshes of full revolution (symmetry 0) have no rotation and are left out.
+    Of found objects of the right identity, otherwise NaN; so are meshes of full revolution (symmetry 0), which have no
+    rotation.
     """
     fold = np.asarray(symmetry, dtype=int)[matching.true_identity]
     judged = matching.found & matching.identified & (fold > 0)
-    period = 2 * np.pi / fold[judged]
-    turn = matching.turn[judged]
-    return np.abs(turn - period * np.round(turn / period))
+    period = 2 * np.pi / np.where(judged, fold, 1)
+    errors = np.abs(matching.turn - period * np.round(matching.turn / period))
+    return np.where(judged, errors, np.nan)
 
 
 def rotation_by_identity(matching: Matching, symmetry: Sequence[int]) -> dict[str, float | None]:

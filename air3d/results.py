@@ -17,6 +17,8 @@ from air3d.files import write_json
 from air3d.infer import Inference
 from air3d.metrics import FOUND_WITHIN, match
 from air3d.panels import save_panel
+from air3d.records import write_records
+from scenes.catalogue import Catalogue
 from scenes.objects import Objects
 
 
@@ -26,14 +28,14 @@ def write_evaluation(
     propose: Propose,
     images: Float[Tensor, "batch height width 3"],
     truth: Objects,
-    names: Sequence[str],
+    catalogue: Catalogue,
     trained_counts: Sequence[int] = (),
     about: dict[str, Any] | None = None,
 ) -> None:
-    """Writes metrics.json (with `about`: where the scenes came from), the plots and the panels into `folder`.
+    """Writes metrics.json (with `about`: where the scenes came from), records, plots and panels into `folder`.
 
     The pictures: count_confusion, count_accuracy_by_count, position_error, and panels of the first scenes of every
-    count (examples) and of the largest reconstruction errors (worst).
+    count (examples), and of the least, the middle and the largest reconstruction errors (best, median, worst).
     """
     folder = Path(folder)
     metrics = evaluation.metrics
@@ -43,12 +45,13 @@ def write_evaluation(
     )
     distances = match(evaluation.objects, truth).distance
     plots.position_error_histogram(folder / "position_error.png", distances, FOUND_WITHIN)
-    worst = evaluation.squared_error.argsort(descending=True)[:8]
-    for name, chosen in {"examples": _examples(truth, 8), "worst": worst}.items():
+    names = catalogue.names
+    for name, chosen in {"examples": _examples(truth, 8), **_extremes(evaluation.squared_error)}.items():
         objects, canvases, rho = propose(images[chosen])
         elbo = evaluation.elbo[chosen] if evaluation.elbo is not None else torch.full((len(chosen),), torch.nan)
         shown = Inference(objects, canvases, elbo, rho)
         save_panel(folder / f"{name}.png", images[chosen], shown, truth[chosen.numpy()], names)
+    write_records(folder, evaluation, truth, names, catalogue.symmetries)
     write_json(folder / "metrics.json", {**(about or {}), **metrics})  # last: who sees it finds the pictures too
 
 
@@ -115,3 +118,15 @@ def _examples(truth: Objects, number: int) -> Tensor:
     counts = np.asarray(truth.presence).sum(1)
     turn = np.array([(counts[:i] == count).sum() for i, count in enumerate(counts)])
     return torch.from_numpy(np.sort(np.lexsort((counts, turn))[:number]))
+
+
+def _extremes(errors: Float[Tensor, " scene"], number: int = 8) -> dict[str, Tensor]:
+    """The scenes with the least error, those about the median and those with the largest, the worst first.
+
+    Empty tables are painted without any error, so the best are chosen among the rest where there is one.
+    """
+    rising = errors.argsort()
+    painted = rising[errors[rising] > 0]
+    rising = painted if len(painted) else rising
+    middle = max(0, len(rising) // 2 - number // 2)
+    return {"best": rising[:number], "median": rising[middle : middle + number], "worst": rising.flip(0)[:number]}

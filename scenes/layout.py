@@ -22,6 +22,7 @@ class Layout:
     """The rules of a table whose top is centred on the origin. Lengths in metres.
 
     table: extent along x and y; elevation: largest height of a base point; gap: least distance between footprints;
+    counts: the numbers of objects that occur, where not all from min_objects to max_objects do;
     max_hidden: largest share of an object's silhouette that nearer ones may cover (both taken as convex);
     margin: free border of the picture, as a share of its shorter side; tries: scenes begun before giving up.
     """
@@ -29,12 +30,18 @@ class Layout:
     table: tuple[float, float] = (0.8, 0.8)
     min_objects: int = 0
     max_objects: int = 3
+    counts: tuple[int, ...] | None = None
     repeats: bool = True
     elevation: float = 0.0
     gap: float = 0.01
     max_hidden: float = 0.5
     margin: float = 0.01
     tries: int = 100
+
+    @property
+    def occurring(self) -> tuple[int, ...]:
+        """The numbers of objects that scenes have, in rising order; each is as likely."""
+        return self.counts or tuple(range(self.min_objects, self.max_objects + 1))
 
     @property
     def low(self) -> np.ndarray:
@@ -76,12 +83,12 @@ def sample(
 ) -> Objects:
     """Draw one scene, a batch of one with room for max(max_objects, count) objects.
 
-    The count is uniform unless given; identities, yaw and base point are uniform before rejection. A scene with a given
-    count equals the one that drew the same count by itself.
+    The count is one of `layout.occurring` unless given; identities, yaw and base point are uniform before rejection. A
+    scene with a given count equals the one that drew the same count by itself.
 
     Raises UserError where `count` objects cannot, or almost never, stand on the table.
     """
-    drawn = int(rng.integers(layout.min_objects, layout.max_objects + 1))
+    drawn = layout.occurring[rng.integers(len(layout.occurring))]
     count = drawn if count is None else count
     check_count(layout, catalogue, count)
     for _ in range(layout.tries):

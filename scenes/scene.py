@@ -33,6 +33,7 @@ class SceneConfig:
     table: tuple[float, float] = (0.8, 0.8)
     min_objects: int = 0
     max_objects: int = 3
+    counts: list[int] | None = None
     repeats: bool = True
     elevation: float = 0.0
     gap: float = 0.01
@@ -53,6 +54,11 @@ class SceneConfig:
         _require(self.min_objects >= 0, "min_objects", self.min_objects, "0 or more")
         _require(self.max_objects >= max(self.min_objects, 1), "max_objects", self.max_objects,
                  f"1 or more and at least scene.min_objects ({self.min_objects})")  # fmt: skip
+        if self.counts is not None:
+            fine = {self.min_objects, self.max_objects} <= set(self.counts) <= set(range(self.max_objects + 1))
+            _require(fine and sorted(set(self.counts)) == self.counts, "counts", self.counts,
+                     f"rising numbers that begin with scene.min_objects ({self.min_objects}) and end with "
+                     f"scene.max_objects ({self.max_objects})")  # fmt: skip
         _require(0 <= self.elevation < math.inf, "elevation", self.elevation, "0 or a height in metres")
         _require(0 <= self.gap < math.inf, "gap", self.gap, "0 or a distance in metres")
         _require(0 <= self.max_hidden <= 1, "max_hidden", self.max_hidden, "a share between 0 and 1")
@@ -86,6 +92,7 @@ class Scene:
             table=config.table,
             min_objects=config.min_objects,
             max_objects=config.max_objects,
+            counts=tuple(config.counts) if config.counts else None,
             repeats=config.repeats,
             elevation=config.elevation,
             gap=config.gap,

@@ -19,6 +19,7 @@ from air3d.config import Config
 from air3d.evaluation import evaluate_scenes
 from air3d.held_out import EvaluateConfig, held_out, render
 from air3d.metrics import match
+from air3d.records import read_csv
 from air3d.results import table, write_evaluation
 from air3d.splits import test_seed as seed_of_test
 from air3d.splits import train_seed, validation_seed
@@ -82,12 +83,20 @@ def test_what_is_measured(judged):
 
 def test_what_is_written(judged, scene, tmp_path):
     images, truth, oracle, evaluation = judged
-    write_evaluation(tmp_path, evaluation, oracle, images, truth, scene.catalogue.names, range(4), {"seed": 0})
+    write_evaluation(tmp_path, evaluation, oracle, images, truth, scene.catalogue, range(4), {"seed": 0})
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["seed"] == 0 and written["count_accuracy"] == evaluation.metrics["count_accuracy"]
     pictures = {path.name for path in tmp_path.glob("*.png") if Image.open(path).size[0] > 100}
-    names = ("count_confusion", "count_accuracy_by_count", "position_error", "examples", "worst")
+    names = ("count_confusion", "count_accuracy_by_count", "position_error", "examples", "best", "median", "worst")
     assert pictures == {f"{name}.png" for name in names}
+    scenes, objects = (read_csv(tmp_path / name) for name in ("scenes.csv", "objects.csv"))
+    assert [int(row["objects"]) for row in scenes] == truth.count.tolist()
+    assert [row["scene"] for row in scenes if row["objects"] != row["inferred"]] == ["0"]
+    assert len(objects) == truth.count.sum() and all(row["object"] == row["inferred"] for row in objects)
+    assert {round(float(row["distance_m"]), 6) for row in objects} == {0.01}
+    turned = [row["rotation_error_deg"] for row in objects if row["object"] in ("mug", "saucepan")]
+    assert turned and max(map(float, turned)) < 1e-3
+    assert {row["rotation_error_deg"] for row in objects if row["object"] in ("plate", "bowl")} <= {""}
     lines = table(evaluation.metrics).splitlines()
     assert lines[0].split()[-5:] == ["all", "0", "1", "2", "3"] and len({len(line) for line in lines}) == 1
     assert next(line for line in lines if line.startswith("counted right")).split()[2:4] == ["90.0%", "66.7%"]

@@ -173,6 +173,12 @@ def test_shipped_configurations(path: Path):
     assert counts.min() == config.min_objects and counts.max() == config.max_objects
 
 
+def test_counts_left_out_never_occur():
+    scene = tabletop(counts=[0, 1, 3])
+    assert set(scene.batch(0, range(60)).count.tolist()) == {0, 1, 3}
+    assert scene.objects(0, 0, 2).count.tolist() == [2], "but they can be asked for"
+
+
 def test_yaml_and_defaults_agree():
     (path,) = [path for path in CONFIGS if path.stem == "tabletop"]
     assert SceneConfig(**yaml.safe_load(path.read_text())) == SceneConfig()
@@ -187,6 +193,9 @@ def test_yaml_and_defaults_agree():
         ({"table": (0.0, 1.0)}, "table"),
         ({"min_objects": -1}, "min_objects"),
         ({"min_objects": 4}, "max_objects"),
+        ({"counts": [0, 2]}, "counts"),
+        ({"counts": [0, 3, 1]}, "counts"),
+        ({"counts": []}, "counts"),
         ({"max_hidden": 1.5}, "max_hidden"),
         ({"elevation": float("nan")}, "elevation"),
         ({"tries": 0}, "tries"),
