@@ -38,7 +38,7 @@ class ScheduleConfig:
     yaw_until: float = 0.45
     warm_until: float = 0.02
     blend_until: float = 0.15
-    focus_from: float = 0.1
+    focus_from: float = 0.3
     focus_until: float = 0.7
     rate_end: float = 0.1
     prior_odds: float = 1.0
