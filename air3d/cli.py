@@ -18,33 +18,33 @@ from scenes.errors import UserError, nearest
 CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
 
 
-def run(name: str, main: Callable[[DictConfig], Any]) -> None:
-    """Compose configs/NAME.yaml with the command line and call `main`; exit with 2 and one line on bad input."""
+def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
+    """Compose configs/FOLDER/NAME.yaml with the command line and call `main`; exit with 2 and one line on bad input."""
     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
     if len(overrides) == len(sys.argv) - 1:  # with a flag (--help, --multirun, ...) Hydra itself answers
-        one_line(lambda: compose(name, overrides))
-    hydra.main(version_base="1.3", config_path=CONFIGS, config_name=name)(
+        one_line(lambda: compose(name, overrides, folder))
+    hydra.main(version_base="1.3", config_path=str(Path(CONFIGS, folder)), config_name=name)(
         lambda config: one_line(lambda: main(config))
     )()
 
 
-def compose(name: str, overrides: list[str]) -> DictConfig:
-    """configs/NAME.yaml with overrides such as `scene=tabletop`. Raises UserError that names the nearest key."""
-    with hydra.initialize_config_dir(CONFIGS, version_base="1.3"):
+def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
+    """configs/FOLDER/NAME.yaml with overrides such as `scene=tabletop`. Raises UserError that names the nearest key."""
+    with hydra.initialize_config_dir(str(Path(CONFIGS, folder)), version_base="1.3"):
         plain = hydra.compose(name)
         try:
             return hydra.compose(name, overrides)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(explain(str(error), plain)) from error
+            raise UserError(explain(str(error), plain, folder)) from error
 
 
-def explain(message: str, config: DictConfig) -> str:
+def explain(message: str, config: DictConfig, folder: str = "") -> str:
     """Hydra's complaint in one line, with what would be right."""
     if match := re.search(r"Could not (?:override|find) '([\w./@]+)'", message):
         key = match[1]
         if "/" in key:  # an option of a group that does not exist
             group, option = key.rsplit("/", 1)
-            options = (path.stem for path in Path(CONFIGS, group).glob("*.yaml"))
+            options = (path.stem for path in Path(CONFIGS, folder, group).glob("*.yaml"))
             return f"there is no {group}={option}; {nearest(option, options)}"
         return f"there is no setting {key}; {nearest_key(key, config)}"
     return " ".join(message.split())

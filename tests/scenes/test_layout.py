@@ -174,7 +174,7 @@ def test_shipped_configurations(path: Path):
 
 
 def test_counts_left_out_never_occur():
-    scene = tabletop(counts=[0, 1, 3])
+    scene = Scene(SceneConfig(counts=[0, 1, 3]))
     assert set(scene.batch(0, range(60)).count.tolist()) == {0, 1, 3}
     assert scene.objects(0, 0, 2).count.tolist() == [2], "but they can be asked for"
 

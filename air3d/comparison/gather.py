@@ -1,0 +1,68 @@
+"""What all models of a comparison said, of every seed that is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from air3d.comparison.asked import REQUEST
+from air3d.comparison.plan import CompareConfig, request
+from air3d.comparison.trainings import Cost, configured, cost
+from air3d.files import write_json
+
+ABOUT = "about.json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One model of one seed on one test. `folder` is what evaluate.py wrote, `metrics` its metrics.json."""
+
+    model: str
+    seed: int
+    test: str
+    training: str
+    cost: Cost
+    folder: Path
+    metrics: dict[str, Any]
+
+
+def remember(folder: Path, run: Path, model: str, test: str, config: CompareConfig) -> None:
+    """Writes down beside an answer whose it is and what its training took."""
+    words = config.training(model)
+    spent = asdict(cost(run, configured(words)))
+    about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": words, "cost": spent}
+    write_json(folder / ABOUT, about)
+
+
+def gather(out: Path, config: CompareConfig) -> list[Answer]:
+    """The answers in `out` to this comparison's tests by this comparison's models, of all seeds, in order.
+
+    Answers to other tests, or by models that were trained otherwise, may lie there too and are left out.
+    """
+    found = [answer for path in sorted(out.glob(f"results/*/*/{ABOUT}")) if (answer := read(path.parent, config))]
+    models, tests = list(config.models), list(config.tests)
+    return sorted(found, key=lambda answer: (models.index(answer.model), answer.seed, tests.index(answer.test)))
+
+
+def read(folder: Path, config: CompareConfig) -> Answer | None:
+    about, asked, metrics = (json.loads((folder / name).read_text()) for name in (ABOUT, REQUEST, "metrics.json"))
+    model, test, seed = about["model"], about["test"], about["seed"]
+    if model not in config.models or test not in config.tests:
+        return None
+    same = about["training"] == [*config.training(model)[:-1], f"seed={seed}"]
+    if not same or asked["test"] != json.loads(json.dumps(request(config.tests[test]))):
+        return None
+    return Answer(model, seed, test, " ".join(about["training"]), Cost(**about["cost"]), folder, metrics)
+
+
+def models_of(answers: Sequence[Answer]) -> list[str]:
+    """The models, each once, in order."""
+    return list(dict.fromkeys(answer.model for answer in answers))
+
+
+def tests_of(answers: Sequence[Answer]) -> list[str]:
+    """The tests, each once, in order."""
+    return list(dict.fromkeys(answer.test for answer in answers))

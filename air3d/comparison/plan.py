@@ -1,0 +1,83 @@
+"""What a comparison is: models, each a training, and tests, each a set of scenes that all of them are asked about."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from air3d.changed_scene import SceneChange
+from scenes.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Test:
+    """Scenes to ask about; what is not said is as in training. `scenes` are shared equally by the `counts`."""
+
+    __test__ = False  # pytest must not take it for a test
+
+    counts: list[int] | None = None
+    scenes: int = 1000
+    scene: SceneChange = field(default_factory=SceneChange)
+
+    def words(self) -> list[str]:
+        """As the command line of evaluate.py."""
+        changes: dict[str, Any] = {**self.scene.changes(), "camera_known": self.scene.camera_known}
+        shown = {f"scene.{name}": value for name, value in changes.items()}
+        values = {"counts": self.counts, "scenes": self.scenes, **shown}
+        return [f"{name}={word(value)}" for name, value in values.items()]
+
+
+@dataclass
+class CompareConfig:
+    """What configs/compare fills. `train` and `words` are given to every training, `models` what each has beside."""
+
+    name: str
+    set: str
+    out: str
+    about: str = ""
+    train: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    models: dict[str, list[str]] = field(default_factory=dict)
+    tests: dict[str, Test] = field(default_factory=dict)
+    seed: int = 0
+    runs: str = "runs/compare"
+    scenes: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in (*self.models, *self.tests):
+            if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+                raise UserError(f"'{name}' names a folder: letters, digits and _ only")
+        if not self.models or not self.tests:
+            raise UserError("a comparison needs models and tests: see configs/compare")
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"threads={self.threads}: give at least 1")
+        if self.scenes is not None:
+            if self.scenes < 1:
+                raise UserError(f"scenes={self.scenes}: give at least 1")
+            self.tests = {name: Test(**{**vars(test), "scenes": self.scenes}) for name, test in self.tests.items()}
+
+    def training(self, model: str) -> list[str]:
+        """The command line of that model's training, without its folder."""
+        return [*self.train, *self.models[model], *self.words, f"seed={self.seed}"]
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables of every program that is started."""
+        return {**os.environ, **({"OMP_NUM_THREADS": str(self.threads)} if self.threads else {})}
+
+
+def word(value: Any) -> str:
+    """A value as Hydra's command line wants it."""
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(word, value)) + "]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def request(test: Test) -> dict[str, Any]:
+    """The test as what JSON can hold, to tell whether it was this that was asked."""
+    return asdict(test)

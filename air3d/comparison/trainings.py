@@ -1,0 +1,87 @@
+"""Trainings that are done once: a folder for every configuration, found again by what the configuration says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from air3d.checkpoint import load_checkpoint
+from air3d.cli import compose
+from air3d.comparison.plan import ROOT
+from air3d.config import Config, typed
+from air3d.tracking import read_metrics
+from scenes.errors import UserError
+
+ELSEWHERE = ("run_dir", "resume", "logger")
+"""Settings that change nothing of what is learned."""
+
+
+def configured(words: Sequence[str]) -> Config:
+    """The configuration behind a command line of train.py."""
+    return typed(compose("train", list(words)), Config)
+
+
+def fingerprint(config: Config) -> str:
+    """Ten hexadecimal digits that two configurations share if they learn the same."""
+    settings = {name: value for name, value in config.plain().items() if name not in ELSEWHERE}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def folder_of(runs: Path, name: str, config: Config) -> Path:
+    """Where this configuration was trained, under whatever name, or is to be."""
+    mark = fingerprint(config)
+    return next(iter(sorted(runs.glob(f"*_{mark}/"))), runs / f"{name}_seed{config.seed}_{mark}")
+
+
+def trained(
+    runs: Path, name: str, words: Sequence[str], environment: Mapping[str, str], group: str | None = None
+) -> Path:
+    """The folder of a finished training with that command line of train.py.
+
+    One that is there is taken, one that was stopped goes on, otherwise train.py is started. Raises UserError where it
+    does not reach its end. A second process that wants the same training waits for it.
+    """
+    config = configured(words)
+    folder = folder_of(runs, name, config)
+    runs.mkdir(parents=True, exist_ok=True)
+    with FileLock(runs / f".{folder.name}.lock"):
+        if not finished(folder, config):
+            if not (started := (folder / "last.pt").exists()):
+                shutil.rmtree(folder, ignore_errors=True)  # killed before its first checkpoint: nothing was learned
+            how = [f"resume={folder}"] if started else [*words, f"run_dir={folder}", f"logger.group={group or 'null'}"]
+            print(f"\npython train.py {' '.join(how)}", flush=True)
+            subprocess.run([sys.executable, str(ROOT / "train.py"), *how], env=dict(environment), check=False)
+            if not finished(folder, config):
+                raise UserError(f"{folder} is not trained to its end; the same command goes on from there")
+    return folder
+
+
+def finished(folder: Path, config: Config) -> bool:
+    """Whether all steps (or minutes) of the training are done."""
+    if not (folder / "last.pt").exists():
+        return False
+    state = load_checkpoint(folder / "last.pt")
+    minutes = config.trainer.minutes
+    return state["step"] >= config.trainer.steps or (minutes is not None and state["seconds"] >= 60 * minutes)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training took: gradient steps, pictures seen, minutes of steps (not of validation)."""
+
+    steps: int
+    pictures: int
+    minutes: float
+
+
+def cost(folder: Path, config: Config) -> Cost:
+    last = next(row for row in reversed(read_metrics(folder / "metrics.jsonl")) if "perf/minutes" in row)
+    return Cost(last["step"], last["step"] * config.trainer.batch, last["perf/minutes"])
