@@ -31,7 +31,7 @@ def learning_curve(
     goal: float | None = None,
 ) -> None:
     """One line a run: `metric` (a share) against `perf/minutes` or `step`. `runs` maps labels to metrics.jsonl rows."""
-    figure, axes = _sheet(7.0, 4.2)
+    figure, axes = sheet(7.0, 4.2)
     key = "step" if against == "step" else f"perf/{against}"
     for index, (label, rows) in enumerate(runs.items()):
         points = [(row[key], row[metric]) for row in rows if row.get(metric) is not None and row.get(key) is not None]
@@ -47,14 +47,14 @@ def learning_curve(
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     if runs:
         axes.legend(frameon=False, loc="lower right")
-    _save(figure, path)
+    save(figure, path)
 
 
 def count_accuracy_by_count(
     path: Path | str, series: Mapping[str, Mapping[str, float | None]], trained: Sequence[int] = ()
 ) -> None:
     """Share of scenes counted right against the true count, one line per entry of `series`; trained counts shaded."""
-    figure, axes = _sheet(6.2, 4.0)
+    figure, axes = sheet(6.2, 4.0)
     for index, (label, by_count) in enumerate(series.items()):
         points = sorted((int(count), share) for count, share in by_count.items() if share is not None)
         x, y = np.array(points, dtype=float).reshape(-1, 2).T
@@ -73,7 +73,7 @@ def count_accuracy_by_count(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(loc="lower left", facecolor="white", framealpha=1, edgecolor="none")
-    _save(figure, path)
+    save(figure, path)
 
 
 def count_confusion(path: Path | str, confusion: Sequence[Sequence[int]]) -> None:
@@ -81,7 +81,7 @@ def count_confusion(path: Path | str, confusion: Sequence[Sequence[int]]) -> Non
     scenes = np.asarray(confusion, dtype=int)
     shares = scenes / np.maximum(scenes.sum(1, keepdims=True), 1)
     side = 2.2 + 0.55 * len(scenes)
-    figure, axes = _sheet(side + 0.6, side)
+    figure, axes = sheet(side + 0.6, side)
     axes.grid(False)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for true, predicted in np.ndindex(*scenes.shape):
@@ -91,12 +91,12 @@ def count_confusion(path: Path | str, confusion: Sequence[Sequence[int]]) -> Non
     axes.set(xlabel="objects inferred", ylabel="objects on the table", title="scenes")
     axes.set_xticks(range(len(scenes)))
     axes.set_yticks(range(len(scenes)))
-    _save(figure, path)
+    save(figure, path)
 
 
 def position_error_histogram(path: Path | str, distances: np.ndarray, found_within: float) -> None:
     """Distances (metres) of all paired objects; those beyond three times the limit share the last bar."""
-    figure, axes = _sheet(6.2, 3.8)
+    figure, axes = sheet(6.2, 3.8)
     limit, values = found_within * 100, np.asarray(distances)[np.isfinite(distances)] * 100
     end = 3 * limit
     axes.hist(np.minimum(values, end * 0.999), bins=np.linspace(0, end, 61).tolist(), color=COLOURS[0])
@@ -107,7 +107,7 @@ def position_error_histogram(path: Path | str, distances: np.ndarray, found_with
     axes.set(xlabel="distance from the true position (cm)" + (f"; last bar: {far} farther" if far else ""),
              ylabel="objects", xlim=(0, end))  # fmt: skip
     axes.legend(frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def coverage(path: Path | str, levels: Mapping[str, np.ndarray], bars: Sequence[Mapping[str, float]]) -> None:
@@ -115,7 +115,7 @@ def coverage(path: Path | str, levels: Mapping[str, np.ndarray], bars: Sequence[
 
     `levels`: of the truths, by what they are of. `bars`: confidence, right and scenes of each step.
     """
-    figure, axes = _sheet(5.4, 4.6)
+    figure, axes = sheet(5.4, 4.6)
     axes.plot([0, 1], [0, 1], color=INK, lw=1, ls=":", label="as it should be")
     for colour, (name, values) in zip(COLOURS, levels.items(), strict=False):
         ranked = np.sort(np.asarray(values, dtype=float))
@@ -129,10 +129,10 @@ def coverage(path: Path | str, levels: Mapping[str, np.ndarray], bars: Sequence[
                       ha="right", fontsize=8, color=COLOURS[2])  # fmt: skip
     axes.set(xlabel="how sure the posterior is", ylabel="share that is right", xlim=(0, 1.01), ylim=(0, 1.03))
     axes.legend(frameon=False, loc="upper left")
-    _save(figure, path)
+    save(figure, path)
 
 
-def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
+def sheet(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty figure of that size in inches with the axes in this project's style."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -143,6 +143,6 @@ def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _save(figure: Figure, path: Path | str) -> None:
+def save(figure: Figure, path: Path | str) -> None:
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=150)

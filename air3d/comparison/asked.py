@@ -14,7 +14,6 @@ from air3d.comparison.plan import ROOT, Test, request
 from air3d.files import write_json
 from scenes.errors import UserError
 
-
 REQUEST = "request.json"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,17 @@ ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class Answer:
-    """One model of one seed on one test. `folder` is what evaluate.py wrote, `metrics` its metrics.json."""
+    """One model of one seed on one test.
+
+    training: the command line of its training; run: the folder of that; folder: what evaluate.py wrote of the test, and
+    metrics: its metrics.json.
+    """
 
     model: str
     seed: int
     test: str
     training: str
+    run: Path
     cost: Cost
     folder: Path
     metrics: dict[str, Any]
@@ -55,14 +59,6 @@ def read(folder: Path, config: CompareConfig) -> Answer | None:
     same = about["training"] == [*config.training(model)[:-1], f"seed={seed}"]
     if not same or asked["test"] != json.loads(json.dumps(request(config.tests[test]))):
         return None
-    return Answer(model, seed, test, " ".join(about["training"]), Cost(**about["cost"]), folder, metrics)
+    run, words, spent = Path(about["run"]), " ".join(about["training"]), Cost(**about["cost"])
+    return Answer(model, seed, test, words, run, spent, folder, metrics)
 
-
-def models_of(answers: Sequence[Answer]) -> list[str]:
-    """The models, each once, in order."""
-    return list(dict.fromkeys(answer.model for answer in answers))
-
-
-def tests_of(answers: Sequence[Answer]) -> list[str]:
-    """The tests, each once, in order."""
-    return list(dict.fromkeys(answer.test for answer in answers))

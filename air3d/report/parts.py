@@ -1,0 +1,74 @@
+"""The parts of the page: what every test showed, and what the trainings took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from air3d.checkpoint import load_config
+from air3d.comparison.gather import Answer
+from air3d.panels import cell_corner
+from air3d.report import figures
+from air3d.report.page import Part, Picture, Table
+from air3d.report.summary import by_model, counts_table, headline, words
+from air3d.tracking import read_metrics
+
+SHOWN = 3  # scenes of each kind
+KINDS = {"best": "fit best", "median": "fit as usual", "worst": "fit worst"}
+
+
+def under_test(folder: Path, test: str, answers: Sequence[Answer]) -> Part:
+    """Tables, figures and paintings of one test."""
+    if not answers:
+        return Part(words(test), "Nothing has been measured yet.")
+    figures.confusions(confusion := folder / f"{test}_confusion.png", answers)
+    figures.errors(errors := folder / f"{test}_errors.png", answers)
+    tables = [Table(headline(answers))]
+    pictures = [
+        Picture(confusion, "Number of objects, inferred against true, all seeds together."),
+        Picture(errors, "Errors of the objects of all seeds; rotation of those found and identified."),
+    ]
+    if len(answers[0].metrics["by_count"]) > 1:
+        figures.accuracy_by_count(counts := folder / f"{test}_by_count.png", answers)
+        tables.append(Table(counts_table(answers), "Scenes counted right, by number of objects (*: trained)."))
+        pictures.insert(0, Picture(counts, "Mean of the seeds; the shade reaches from the worst to the best of them."))
+    paintings = [painting(folder, group[0]) for group in by_model(answers).values()]
+    return Part(words(test), answers[0].metrics["scenes_from"] + ".", tables, pictures, paintings)
+
+
+def painting(folder: Path, answer: Answer) -> Picture:
+    """The scenes that a model (its first seed) painted best, as usual and worst, one under the other."""
+    panels = [Image.open(answer.folder / f"{kind}.png") for kind in KINDS]
+    side = (load_config(answer.run).scene.image_size,) * 2
+    panels = [panel.crop((0, 0, panel.width, min(panel.height, cell_corner(SHOWN, 0, *side)[1]))) for panel in panels]
+    sheet = Image.new("RGB", (max(p.width for p in panels), sum(p.height for p in panels)), "white")
+    for index, panel in enumerate(panels):
+        sheet.paste(panel, (0, sum(p.height for p in panels[:index])))
+    path = folder / f"{answer.test}_{answer.model}_seed{answer.seed}.png"
+    sheet.quantize(128).save(path, optimize=True)
+    caption = f"{words(answer.model)}, seed {answer.seed}: scenes that {', '.join(KINDS.values())}"
+    return Picture(path, caption)
+
+
+def training(folder: Path, answers: Sequence[Answer]) -> Part:
+    """How the models learned, and what it took."""
+    runs = {
+        model: list({answer.run: read_metrics(answer.run / "metrics.jsonl") for answer in group}.values())
+        for model, group in by_model(answers).items()
+    }
+    figures.curves(curve := folder / "learning.png", runs, "val/count_accuracy", "validation scenes counted right")
+    pictures = [Picture(curve, "Every line is a seed. Validation scenes are as those of the training.")]
+    if noisy := {m: rows for m, rows in runs.items() if all(any(NOISE in row for row in run) for run in rows)}:
+        figures.curves(noise := folder / "gradient_noise.png", noisy, NOISE, "variance of the gradient / its square")
+        pictures.append(Picture(noise, "How much the gradient of one batch of pictures varies from draw to draw."))
+    return Part("training", "", [Table(commands(answers), "The training of each model, of its first seed.")], pictures)
+
+
+NOISE = "val/gradient_noise"
+
+
+def commands(answers: Sequence[Answer]) -> list[list[str]]:
+    rows = [["model", "command"]]
+    return rows + [[words(m), f"python train.py {group[0].training}"] for m, group in by_model(answers).items()]
