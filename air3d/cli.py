@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from scenes.errors import UserError, nearest
 
+MULTIRUN = ("-m", "--multirun")
 CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
 
 
 def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
     """Compose configs/FOLDER/NAME.yaml with the command line and call `main`; exit with 2 and one line on bad input."""
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in MULTIRUN)  # argparse wants it first
     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
     if len(overrides) == len(sys.argv) - 1:  # with a flag (--help, --multirun, ...) Hydra itself answers
         one_line(lambda: compose(name, overrides, folder))
@@ -30,12 +34,24 @@ def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
 
 def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
     """configs/FOLDER/NAME.yaml with overrides such as `scene=tabletop`. Raises UserError that names the nearest key."""
-    with hydra.initialize_config_dir(str(Path(CONFIGS, folder)), version_base="1.3"):
+    with composing(str(Path(CONFIGS, folder))):
         plain = hydra.compose(name)
         try:
             return hydra.compose(name, overrides)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(explain(str(error), plain, folder)) from error
+
+
+@contextmanager
+def composing(folder: str) -> Iterator[None]:
+    """Hydra with that folder of configurations; a program that Hydra runs already goes on with its own afterwards."""
+    instance = GlobalHydra.instance()
+    running, instance.hydra = instance.hydra, None
+    try:
+        with hydra.initialize_config_dir(folder, version_base="1.3"):
+            yield
+    finally:
+        instance.hydra = running
 
 
 def explain(message: str, config: DictConfig, folder: str = "") -> str:

@@ -61,4 +61,3 @@ def read(folder: Path, config: CompareConfig) -> Answer | None:
         return None
     run, words, spent = Path(about["run"]), " ".join(about["training"]), Cost(**about["cost"])
     return Answer(model, seed, test, words, run, spent, folder, metrics)
-
