@@ -27,6 +27,7 @@ class Schedule:
     count_heat: float = 0.0
     identity_heat: float = 0.0
     yaw_heat: float = 0.0
+    yaw_pull: float = 0.0
     blend: float = 1.0
     focus: float = 1.0
     prior_odds: float = 1.0

@@ -36,6 +36,7 @@ class ScheduleConfig:
     identity_until: float = 0.3
     yaw_heat: float = 30.0
     yaw_until: float = 0.45
+    yaw_pull: float = 0.0
     warm_until: float = 0.02
     blend_until: float = 0.15
     focus_from: float = 0.3
@@ -68,6 +69,7 @@ class ScheduleConfig:
             count_heat=self.count_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.count_until)),
             identity_heat=self.identity_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.identity_until)),
             yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
+            yaw_pull=self.yaw_pull * (1 - progress),
             blend=ramp(progress, self.warm_until, self.blend_until),
             focus=ramp(progress, self.focus_from, self.focus_until),
             prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),

@@ -70,6 +70,11 @@ class Tracker:
         if self._run is not None:
             self._guarded(lambda: self._run.log({"step": int(step), **{k: _image(v) for k, v in images.items()}}))
 
+    def log_models(self, step: int, models: Mapping[str, Path]) -> None:
+        """Shows 3D models (GLB files) on the dashboard; like pictures, they lie in the run's folder already."""
+        if self._run is not None:
+            self._guarded(lambda: self._run.log({"step": int(step), **{k: _model(v) for k, v in models.items()}}))
+
     def close(self, failed: bool = False) -> None:
         """Ends the record. Safe to call twice."""
         self._lines.close()
@@ -156,6 +161,12 @@ def _image(value: Path | str | np.ndarray) -> Any:
         return wandb.Image(str(value))
     array = np.asarray(value)
     return wandb.Image(array if array.dtype == np.uint8 else (array.clip(0, 1) * 255).round().astype(np.uint8))
+
+
+def _model(path: Path) -> Any:
+    import wandb
+
+    return wandb.Object3D(str(path))
 
 
 def _forget_attempt() -> None:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from air3d.checkpoint import Run, load_weights, save_checkpoint
 from air3d.objectives import objective
+from air3d.probe import probe
 from air3d.splits import train_seed
 from air3d.tracking import Tracker
 from air3d.validation import Validation
@@ -117,6 +118,7 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(self.run.config.seed)
             elbo = self.validation(self.step, self.seconds)
+            self.look_inside()
             judged = self.objective.judge(self.validation.pictures, self.validation.truth, elbo)
         if self.validation.collapsed and self.progress() >= YOUNG:
             tqdm.write(
@@ -125,6 +127,15 @@ class Trainer:
         if judged > self.best:
             self.best = judged
             self.save("best.pt")
+
+    def look_inside(self) -> None:
+        """Records how noisy the gradient is now, and what a step's time goes to."""
+        validation, batch = self.validation, self.settings.batch
+        pictures, truth = validation.pictures[:batch], validation.truth[:batch]
+        renderer, schedule = self.run.renderer, self.settings.schedule
+        with renderer.softened(schedule.softness(self.progress(), renderer.settings)), torch.enable_grad():
+            seen = probe(self.objective, self.parameters, pictures, truth, schedule.at(self.progress()))
+        self.tracker.log(self.step, {**seen, "perf/minutes": self.seconds / 60})
 
     def state(self) -> dict[str, Any]:
         return {

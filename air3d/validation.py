@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from air3d.checkpoint import Run
 from air3d.collapse import collapse
+from air3d.files import atomic
 from air3d.infer import Inference, infer
 from air3d.metrics import score
 from air3d.panels import save_panel
+from air3d.plots import count_confusion
 from air3d.splits import validation_seed
 from air3d.tracking import Tracker
 from renderers.convert import to_numpy, to_torch
+from scenes.export import to_glb
+from scenes.objects import Objects
 
 CHUNK = 64
+MODELS = 2  # scenes that are shown in 3D
 
 
 class Validation:
@@ -40,8 +46,9 @@ class Validation:
         self.count_accuracy = scores["count_accuracy"]
         self.collapsed = collapse(found.objects, self.run.model.prior, self.run.scene.catalogue.names)
         values |= {"val/elbo": elbo, "val/collapsed": float(self.collapsed is not None), "perf/minutes": seconds / 60}
+        values |= {f"by_count/{count}": share for count, share in scores["count_accuracy_by_count"].items()}
         self.tracker.log(step, values)
-        self.panel(step, found)
+        self.show(step, found, scores["count_confusion"])
         return elbo
 
     def steps(self) -> int:
@@ -49,11 +56,27 @@ class Validation:
         prior = self.run.model.prior
         return prior.max_objects + (prior.max_objects > prior.min_objects)
 
-    def panel(self, step: int, found: Inference) -> None:
-        path = self.run_dir / "panels" / f"step_{step:06d}.png"
-        rows = self.run.config.trainer.panel_scenes
-        save_panel(path, self.pictures, found, self.truth, self.run.scene.catalogue.names, rows)
-        self.tracker.log_images(step, {"val/panel": path})
+    def show(self, step: int, found: Inference, confusion: list[list[int]]) -> None:
+        """What there is to look at: the first scenes step by step, two of them as 3D models, the counts."""
+        folder, rows = self.run_dir / "panels", self.run.config.trainer.panel_scenes
+        panel, counts = folder / f"step_{step:06d}.png", folder / "count_confusion.png"
+        save_panel(panel, self.pictures, found, self.truth, self.run.scene.catalogue.names, rows)
+        count_confusion(counts, confusion)
+        self.tracker.log_images(step, {"val/panel": panel, "val/count_confusion": counts})
+        models = {f"val/scene_{index}": self.model(folder, found.objects, index) for index in self.fullest()}
+        self.tracker.log_models(step, models)
+
+    def fullest(self) -> list[int]:
+        """The first two of the scenes with the most objects."""
+        return np.argsort(-np.asarray(self.truth.count), kind="stable")[:MODELS].tolist()
+
+    def model(self, folder: Path, found: Objects, index: int) -> Path:
+        """An inferred scene as a GLB file; the newest replaces the one before."""
+        path = folder / f"scene_{index}.glb"
+        layout, catalogue = self.run.scene.layout, self.run.scene.catalogue
+        with atomic(path) as temporary:
+            temporary.write_bytes(to_glb(to_numpy(found[index]), catalogue, layout.table))
+        return path
 
 
 def join(parts: list[Inference]) -> Inference:

@@ -61,7 +61,7 @@ def training(folder: Path, answers: Sequence[Answer]) -> Part:
     figures.curves(curve := folder / "learning.png", runs, "val/count_accuracy", "validation scenes counted right")
     pictures = [Picture(curve, "Every line is a seed. Validation scenes are as those of the training.")]
     if noisy := {m: rows for m, rows in runs.items() if all(any(NOISE in row for row in run) for run in rows)}:
-        figures.curves(noise := folder / "gradient_noise.png", noisy, NOISE, "variance of the gradient / its square")
+        figures.curves(noise := folder / "gradient_noise.png", noisy, NOISE, "share of the gradient that is noise")
         pictures.append(Picture(noise, "How much the gradient of one batch of pictures varies from draw to draw."))
     return Part("training", "", [Table(commands(answers), "The training of each model, of its first seed.")], pictures)
 

@@ -1,0 +1,31 @@
+"""Scenes as GLB files, for any program that shows 3D models."""
+
+from __future__ import annotations
+
+import numpy as np
+import trimesh
+
+from scenes.catalogue import Catalogue
+from scenes.objects import Objects
+
+UP = trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0])
+"""glTF's +Y is up, ours is +Z."""
+
+TABLE = (60, 63, 70, 255)
+
+
+def to_glb(objects: Objects, catalogue: Catalogue, table: tuple[float, float]) -> bytes:
+    """The present objects of one scene (a batch of one, numpy) on their table (extent along x and y, metres)."""
+    scene = trimesh.Scene()
+    top = trimesh.creation.box((*table, 0.01))
+    top.visual.face_colors = TABLE
+    scene.add_geometry(top, "table", transform=UP @ trimesh.transformations.translation_matrix((0, 0, -0.005)))
+    for slot in np.flatnonzero(np.asarray(objects.presence[0]) > 0.5):
+        mesh = catalogue.meshes[int(objects.identity[0, slot])]
+        pose = trimesh.transformations.rotation_matrix(float(objects.rotation[0, slot]), [0, 0, 1])
+        pose[:3, 3] = np.asarray(objects.position[0, slot], float)
+        colours = np.concatenate([mesh.colours, np.ones((len(mesh.colours), 1))], 1)
+        solid = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_normals=mesh.normals, process=False,
+                                vertex_colors=(255 * colours).round().astype(np.uint8))  # fmt: skip
+        scene.add_geometry(solid, f"{mesh.name}_{slot}", transform=UP @ pose)
+    return scene.export(file_type="glb")  # pyright: ignore[reportReturnType]

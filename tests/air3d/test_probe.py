@@ -1,0 +1,102 @@
+"""What a run says of its own training: the noise of its gradient, the renderer's share, and what wandb keeps of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from small_runs import small_config, small_trainer
+from wandb_file import history
+
+from air3d import probe as probe_module
+from air3d.checkpoint import build
+from air3d.probe import probe, spread
+from air3d.tracking import Tracker, read_metrics
+from air3d.training import Trainer
+from scenes.export import to_glb
+from scenes.scene import Scene, SceneConfig
+
+
+def test_spread_is_variance_and_its_share():
+    """Draws of mean 2 and deviation 3 in 1000 directions: 9 in each, of a mean square of 4 + 9."""
+    generator = torch.Generator().manual_seed(0)
+    estimates = [spread(2 + 3 * torch.randn(4, 1000, generator=generator)) for _ in range(200)]
+    variance, noise = np.mean(estimates, 0)
+    assert variance == pytest.approx(9000, rel=0.01) and noise == pytest.approx(9 / 13, rel=0.01)
+    assert spread(torch.ones(4, 10)) == (0, 0) and spread(torch.tensor([[1.0], [-1.0]]))[1] == 1
+    assert spread(torch.zeros(4, 10)) == (0, 0)
+
+
+@pytest.mark.parametrize("gradient", ["enumerate_counts", "nvil"])
+def test_probing_changes_nothing(tmp_path: Path, gradient: str):
+    trainer = small_trainer(tmp_path, "scene=tabletop", f"gradient={gradient}")
+    trainer.train_step()
+    before = {k: v.clone() for k, v in trainer.run.model.state_dict().items()}
+    learned = {k: v.clone() for k, v in trainer.objective.learned.state_dict().items()}
+    pictures, truth = trainer.validation.pictures, trainer.validation.truth
+    seen = probe(trainer.objective, trainer.parameters, pictures, truth, trainer.settings.schedule.at(0.5))
+    assert 0 < seen["perf/renderer_share"] < 1
+    assert 0 < seen["val/gradient_noise"] <= 1 and seen["val/gradient_variance"] > 0
+    assert all(torch.equal(before[k], v) for k, v in trainer.run.model.state_dict().items())
+    assert all(torch.equal(learned[k], v) for k, v in trainer.objective.learned.state_dict().items())
+    assert all(parameter.grad is None for parameter in trainer.parameters)
+
+
+def test_more_samples_make_less_noise(tmp_path: Path, monkeypatch):
+    """The number means what it says: sixteen samples of the posterior for each picture instead of one."""
+    monkeypatch.setattr(probe_module, "DRAWS", 16)
+    found = {}
+    for samples in (1, 16):
+        run = small_trainer(tmp_path / str(samples), "scene=tabletop", f"gradient.samples={samples}")
+        pictures, truth = run.validation.pictures, run.validation.truth
+        found[samples] = probe(run.objective, run.parameters, pictures, truth, run.settings.schedule.at(0.1))
+    assert found[16]["val/gradient_variance"] < found[1]["val/gradient_variance"] / 8
+
+
+def test_a_scene_as_glb_stands_where_it_should():
+    scene = Scene(SceneConfig())
+    truth = scene.objects(0, 0, 3)
+    loaded = opened(to_glb(truth, scene.catalogue, (0.8, 0.8)))
+    assert len(loaded.geometry) == 4
+    for slot in range(3):
+        name = scene.catalogue.names[truth.identity[0, slot]]
+        pose, _ = loaded.graph[f"{name}_{slot}"]
+        x, y, z = truth.position[0, slot]
+        np.testing.assert_allclose(pose[:3, 3], [x, z, -y], atol=1e-6)  # +Y is up
+        yaw = truth.rotation[0, slot]
+        np.testing.assert_allclose(pose[:3, 0], [np.cos(yaw), 0, -np.sin(yaw)], atol=1e-6)
+    highest = loaded.bounds[1][1]
+    tallest = max(scene.catalogue.meshes[k].vertices[:, 2].max() for k in truth.identity[0])
+    assert highest == pytest.approx(tallest, abs=1e-6)
+    assert len(opened(to_glb(scene.objects(0, 0, 0), scene.catalogue, (0.8, 0.8))).geometry) == 1, "the table"
+
+
+def opened(glb: bytes) -> trimesh.Scene:
+    return trimesh.load_scene(trimesh.util.wrap_as_stream(glb), file_type="glb")
+
+
+@pytest.mark.slow
+def test_the_dashboard_finds_all_of_it_in_an_offline_run(tmp_path: Path, monkeypatch):
+    """Read back from wandb's own file: curves by count, noise, renderer's share, panels, confusion, 3D models."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_DIR", "WANDB_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    config = small_config(tmp_path, "scene=tabletop", "trainer.steps=2", "trainer.validate_every=1")
+    with Tracker(tmp_path, config.plain(), "offline") as tracker:
+        Trainer(build(config), tmp_path, tracker).fit()
+    rows = history(tmp_path)
+    assert {row["step"] for row in rows} == {0, 1, 2}
+    numbers = [row for row in read_metrics(tmp_path / "metrics.jsonl") if "val/count_accuracy" in row]
+    kept = [row for row in rows if "val/count_accuracy" in row]
+    assert kept == numbers and len(kept) == 3 and all("by_count/0" in row for row in kept)
+    inside = [row for row in rows if "perf/renderer_share" in row]
+    assert len(inside) == 3 and all(0 < row["perf/renderer_share"] < 1 for row in inside)
+    shown = {key: value for row in rows for key, value in row.items() if isinstance(value, dict)}
+    assert {key: value["_type"] for key, value in shown.items() if "scene" not in key} == {
+        "val/panel": "image-file", "val/count_confusion": "image-file"}  # fmt: skip
+    models = [value for key, value in shown.items() if key.startswith("val/scene_")]
+    assert len(models) == 2 and {value["_type"] for value in models} == {"object3D-file"}
+    files = {path.name for path in tmp_path.glob("wandb/*/files/media/object3D/**/*.glb")}
+    assert len(files) == 6, "two scenes, three looks"
