@@ -105,7 +105,7 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert {"step", "val/count_accuracy", "val/elbo", "val/found"} <= set(rows[-2])
     assert {"step", "val/gradient_noise", "perf/renderer_share", "perf/minutes"} <= set(rows[-1])
-    assert len(list((tmp_path / "panels").glob("*.png"))) == 3
+    assert len(list((tmp_path / "panels").glob("step_*.png"))) == 3
     assert load_run(tmp_path).config.scene.image_size == 32
 
 
