@@ -2,8 +2,8 @@
 
 One object is looked for at a time, as AIR does: every identity is tried from `starts` random poses on the canvas so
 far, coarse to fine (`likelihood.pyramid_error`) and turned round once, and the one that explains most is kept if it
-explains more than it costs. Then the poses of all objects are refined together. `init=air` leaves out the search and
-refines a network's answer.
+explains more than it costs. Then the poses of all objects are refined together. `init=air` leaves out the search: a
+network's objects are turned round, each among the others, and then refined.
 """
 
 from __future__ import annotations
@@ -168,11 +168,25 @@ class Direct:
         return canvases
 
     def refined(self, pictures: Float[Tensor, "picture height width 3"], answer: Answer) -> Answer:
-        """A network's answer with its poses descended; identities and counts stay, and so does how sure it is."""
+        """A network's answer with each object turned round and all poses descended; identities and counts stay, and so
+        does how sure it is."""
         there = answer[0].presence.float()
         objects = Objects(answer[0].identity, answer[0].position, answer[0].rotation, there)
+        for slot in range(objects.slots):
+            objects = self.turned_among_others(pictures, objects, slot)
         objects, images, _ = self.answer(self.refine(pictures, objects))
         return objects, images, answer[2]
+
+    @torch.no_grad()
+    def turned_among_others(self, pictures: Tensor, objects: Objects, slot: int) -> Objects:
+        """One object of each picture at the best of `TURNS` yaws, the others painted as they are."""
+
+        def image(guess: Objects) -> Tensor:
+            return self.renderer.develop(self.painted(with_yaw(objects, slot, guess.rotation[:, 0])))
+
+        alone = objects.identity[:, [slot]], objects.position[:, [slot]], objects.rotation[:, [slot]]
+        best, _ = self.turned(Objects(*alone, objects.presence[:, [slot]]), image, pictures)
+        return with_yaw(objects, slot, best.rotation[:, 0])
 
     @torch.no_grad()
     def answer(self, objects: Objects) -> Answer:
@@ -181,6 +195,13 @@ class Direct:
         position, rotation = objects.position * there[..., None], objects.rotation * there
         present = Objects(objects.identity * there.long(), position, rotation, there > 0.5)
         return present, images, there
+
+
+def with_yaw(objects: Objects, slot: int, yaw: Float[Tensor, " batch"]) -> Objects:
+    """The same objects, the one in that slot turned to `yaw`."""
+    rotation = objects.rotation.clone()
+    rotation[:, slot] = yaw
+    return Objects(objects.identity, objects.position, rotation, objects.presence)
 
 
 def wrapped(yaw: Tensor) -> Tensor:
