@@ -107,11 +107,12 @@ class Posterior(nn.Module):
         self.yaw = YawHead(self.glimpse.features, attended + hidden + identities, config.initial_std)
         closer = self.glimpse.features * config.yaw_bins
         self.nudge = mlp(closer + attended + hidden + identities, hidden, 6, gain=0.1)
-        self.query = nn.Linear(hidden, channels + self.code.shape[-1], bias=False) if config.query else None
+        self.query = nn.Linear(hidden, channels + self.code.shape[-1]) if config.query else None
         with torch.no_grad():
             self.score[-1] = 0.2  # the last channel is what is unexplained: begin by looking there
             if self.query is not None:
                 self.query.weight.zero_()
+                self.query.bias.zero_()  # before anything has been seen, it is all that says where to begin
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.places.new_zeros(batch, self.config.hidden)
