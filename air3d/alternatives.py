@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 def turn(
     air: Air, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
 ) -> Float[Tensor, " picture"]:
-    """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin."""
+    """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin.
+
+    With `at.yaw_pull`, the cross-entropy of q(yaw) to its own optimum p(x | .., yaw)^(1 / (1 + heat)), renormalised, is
+    added: where q is sure of the wrong side, the expectation passes no gradient any more, and this does. Its fixed
+    point is the same (the exact form of the wake phase of Bornschein & Bengio 2015, "Reweighted Wake-Sleep").
+    """
     first, likelihoods = slice(None, None, samples), []
     with torch.no_grad():
         for turned in range(air.yaw_bins):  # one after the other: canvases for all of them would not stay in a cache

@@ -19,6 +19,9 @@ class ScheduleConfig:
     average, before the network has learned to tell them apart, and a saturated softmax never comes back. `prior_odds`
     makes each further object that many times likelier at first; it falls geometrically to 1 until `prior_until`.
 
+    `yaw_pull` weighs, where the yaw is summed out, how far the bins are from what the renderer says of them; it falls
+    linearly to 0 at the end (see `alternatives.turn`).
+
     Attention keeps to one place (see `Posterior.attend`) whenever the network is used. In training it does so in a
     share of the draws that rises from 0 at `focus_from` to all of them at `focus_until`.
 

@@ -9,6 +9,9 @@ import torch
 from small_runs import small_run
 
 from air3d.air import Schedule
+from air3d.alternatives import turn
+from air3d.distributions import Choice
+from air3d.draws import Drawn
 from air3d.encoder import STRIDE, table_points
 from air3d.infer import infer
 from air3d.likelihood import log_likelihood
@@ -122,6 +125,36 @@ def test_attention_is_focused_at_the_end_and_in_use() -> None:
     assert 0.2 < Schedule(focus=0.3).focused(rows).float().mean() < 0.4
 
 
+def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path) -> None:
+    """Saucepans whose q(yaw) is sure of the opposite side: the expectation passes nothing, the pull right - q."""
+    run = small_run(tmp_path, "scene=tabletop")
+    model, truth = run.model, run.scene.batch(0, range(4), 1)
+    truth.identity[:, 0] = run.scene.catalogue.names.index("saucepan")
+    truth.rotation[:, 0] = 0.6
+    scene = to_torch(truth)
+    pictures, bins = run.renderer.render(scene), model.yaw_bins
+    right = int((0.6 + math.pi) * bins / (2 * math.pi))
+    within = (0.6 + math.pi) * bins / (2 * math.pi) - right
+    logits = torch.zeros(4, bins)
+    logits[:, (right + bins // 2) % bins] = 30.0
+    nothing = torch.zeros(4)
+    for pull in (0.0, 20.0):
+        free = logits.clone().requires_grad_()
+        draw = Drawn(
+            scene.identity[:, 0], scene.position[:, 0], nothing, Choice(logits=free), nothing.long(),
+            torch.full((4, bins), within), *[nothing] * 4, nothing[:, None], nothing,
+        )  # fmt: skip
+        blank = run.renderer.blank(4)
+        value = turn(model, blank, draw, pictures, 1, Schedule(yaw_pull=pull))
+        (gradient,) = torch.autograd.grad(value.sum(), free)
+        assert gradient.sum(1).abs().max() < 1e-4
+        if pull == 0:
+            assert gradient.abs().max() < 1e-6
+        else:
+            torch.testing.assert_close(gradient[:, right], torch.full((4,), pull), atol=0.1, rtol=0)
+    assert ScheduleConfig(yaw_pull=20).final().yaw_pull == 0 and ScheduleConfig(yaw_pull=20).at(0.5).yaw_pull == 10
+
+
 def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
     """Two cells that score the same; a state whose query says "not here" of one of them sends it to the other."""
     posterior = small_run(tmp_path, "model.query=true").model.posterior
@@ -130,6 +163,7 @@ def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> Non
     contrast[:, [seen, other], -1] = 60.0
     state = torch.ones(1, posterior.config.hidden)
     with torch.no_grad():
+        assert not posterior.query.bias.any()
         posterior.query.weight[contrast.shape[-1] :] = -posterior.code[seen][:, None] / posterior.config.hidden
     place = posterior.attend(contrast, state) @ posterior.places
     assert (place - posterior.places[other]).norm() < 0.2 < (place - posterior.places[seen]).norm()
