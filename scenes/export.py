@@ -11,14 +11,14 @@ from scenes.objects import Objects
 UP = trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0])
 """glTF's +Y is up, ours is +Z."""
 
-TABLE = (60, 63, 70, 255)
+TABLE = np.array([60, 63, 70, 255], np.uint8)
 
 
 def to_glb(objects: Objects, catalogue: Catalogue, table: tuple[float, float]) -> bytes:
     """The present objects of one scene (a batch of one, numpy) on their table (extent along x and y, metres)."""
     scene = trimesh.Scene()
     top = trimesh.creation.box((*table, 0.01))
-    top.visual.face_colors = TABLE
+    top.visual = trimesh.visual.ColorVisuals(top, face_colors=np.tile(TABLE, (len(top.faces), 1)))
     scene.add_geometry(top, "table", transform=UP @ trimesh.transformations.translation_matrix((0, 0, -0.005)))
     for slot in np.flatnonzero(np.asarray(objects.presence[0]) > 0.5):
         mesh = catalogue.meshes[int(objects.identity[0, slot])]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from air3d.checkpoint import load_checkpoint
+from air3d.checkpoint import load_checkpoint, load_config
 from air3d.cli import compose
 from air3d.comparison.plan import ROOT
 from air3d.config import Config, typed
@@ -38,7 +38,16 @@ def fingerprint(config: Config) -> str:
 def folder_of(runs: Path, name: str, config: Config) -> Path:
     """Where this configuration was trained, under whatever name, or is to be."""
     mark = fingerprint(config)
-    return next(iter(sorted(runs.glob(f"*_{mark}/"))), runs / f"{name}_seed{config.seed}_{mark}")
+    there = (path.parent for path in sorted(runs.glob("*/config.yaml")) if mark_of(path.parent) == mark)
+    return next(there, runs / f"{name}_seed{config.seed}_{mark}")
+
+
+def mark_of(folder: Path) -> str | None:
+    """The fingerprint of a training that is there: with today's defaults for settings that it did not know yet."""
+    try:
+        return fingerprint(load_config(folder))
+    except UserError:  # damaged, or of a version with other settings
+        return None
 
 
 def trained(

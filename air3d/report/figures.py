@@ -67,8 +67,8 @@ def summed(confusions: Sequence[Sequence[Sequence[int]]]) -> Float[np.ndarray, "
 
 
 ERRORS = {
-    "distance_m": ("distance from the true position (cm)", 100.0, np.geomspace(0.01, 100, 61)),
-    "rotation_error_deg": ("error of the rotation (degrees)", 1.0, np.geomspace(0.05, 180, 61)),
+    "distance_m": ("distance from the true position (cm)", 100.0, np.geomspace(0.01, 100, 61).tolist()),
+    "rotation_error_deg": ("error of the rotation (degrees)", 1.0, np.geomspace(0.05, 180, 61).tolist()),
 }
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from air3d.checkpoint import load_config
 from air3d.comparison.gather import Answer
+from air3d.files import atomic
 from air3d.panels import cell_corner
 from air3d.report import figures
 from air3d.report.page import Part, Picture, Table
@@ -47,7 +48,8 @@ def painting(folder: Path, answer: Answer) -> Picture:
     for index, panel in enumerate(panels):
         sheet.paste(panel, (0, sum(p.height for p in panels[:index])))
     path = folder / f"{answer.test}_{answer.model}_seed{answer.seed}.png"
-    sheet.quantize(128).save(path, optimize=True)
+    with atomic(path) as temporary:
+        sheet.quantize(128).save(temporary, optimize=True)
     caption = f"{words(answer.model)}, seed {answer.seed}: scenes that {', '.join(KINDS.values())}"
     return Picture(path, caption)
 

@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 
 from air3d import cli
+from air3d.checkpoint import save_config
 from air3d.comparison.gather import Answer, gather
 from air3d.comparison.plan import CompareConfig, Test
 from air3d.comparison.trainings import Cost, configured, fingerprint, folder_of
@@ -66,8 +67,15 @@ def test_one_folder_for_what_learns_the_same(tmp_path):
     assert len({fingerprint(configured([*words, *other])) for other in others} | {fingerprint(config)}) == 5
     folder = folder_of(tmp_path, "air", config)
     assert folder.parent == tmp_path and folder.name.startswith("air_seed1_") and not folder.exists()
-    folder.mkdir()
+    (damaged := tmp_path / "another").mkdir()
+    (damaged / "config.yaml").write_text("sceen: 3\n")
+    save_config(config, folder)
     assert folder_of(tmp_path, "under_another_name", config) == folder
+    stored = yaml.safe_load((folder / "config.yaml").read_text())
+    del stored["trainer"]["schedule"]["yaw_pull"]  # as a version wrote it that did not know this setting
+    (folder / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert folder_of(tmp_path, "air", config) == folder
+    assert folder_of(tmp_path, "air", configured([*words, "trainer.schedule.yaw_pull=1"])) != folder
 
 
 @pytest.fixture(scope="module")
