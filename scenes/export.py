@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import trimesh
+from trimesh.visual import ColorVisuals
 
 from scenes.catalogue import Catalogue
 from scenes.objects import Objects
@@ -18,7 +19,7 @@ def to_glb(objects: Objects, catalogue: Catalogue, table: tuple[float, float]) -
     """The present objects of one scene (a batch of one, numpy) on their table (extent along x and y, metres)."""
     scene = trimesh.Scene()
     top = trimesh.creation.box((*table, 0.01))
-    top.visual = trimesh.visual.ColorVisuals(top, face_colors=np.tile(TABLE, (len(top.faces), 1)))
+    top.visual = ColorVisuals(top, face_colors=np.tile(TABLE, (len(top.faces), 1)))
     scene.add_geometry(top, "table", transform=UP @ trimesh.transformations.translation_matrix((0, 0, -0.005)))
     for slot in np.flatnonzero(np.asarray(objects.presence[0]) > 0.5):
         mesh = catalogue.meshes[int(objects.identity[0, slot])]
