@@ -5,6 +5,7 @@ from __future__ import annotations
 import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig
 
@@ -15,18 +16,32 @@ from air3d.comparison.plan import CompareConfig
 from air3d.comparison.trainings import trained
 from air3d.config import typed
 from air3d.report import write_report
+from air3d.report.summary import means
+from air3d.tracking import Mode, Tracker
 
 
 def main(settings: DictConfig) -> None:
     config = typed(settings, CompareConfig, missing="give experiment=NAME")
     out = Path(config.out)
     for model in config.models:
-        run = trained(Path(config.runs), model, config.training(model), config.environment(), config.name)
+        run = trained(Path(config.runs), model, config.training(model), config.environment(), config.logging())
         for name, test in config.tests.items():
             folder = out / "results" / f"{model}_seed{config.seed}" / name
             asked(run, test, folder, config.environment())
             remember(folder, run, model, name, config)
-    print(f"\n{write_report(out, gather(out, config), config)}")
+    report(out, config)
+
+
+def report(out: Path, config: CompareConfig) -> None:
+    """The page, and the same in wandb beside the trainings."""
+    answers = gather(out, config)
+    page = write_report(out, answers, config)
+    logger, seeds = config.logger, len({answer.seed for answer in answers})
+    about = {"project": logger.project, "group": logger.group, "job_type": "compare"}
+    with Tracker(out / "wandb_report", config.plain(), cast(Mode, logger.mode), **about) as tracker:
+        tracker.log(seeds, means(answers))
+        tracker.log_images(seeds, {f"report/{path.stem}": path for path in sorted(page.parent.glob("*.png"))})
+    print(f"\n{page}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from air3d.changed_scene import SceneChange
+from air3d.config import LoggerConfig
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,7 @@ class CompareConfig:
     seed: int = 0
     runs: str = "runs/compare"
     scenes: int | None = None
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -65,6 +67,14 @@ class CompareConfig:
     def training(self, model: str) -> list[str]:
         """The command line of that model's training, without its folder."""
         return [*self.train, *self.models[model], *self.words, f"seed={self.seed}"]
+
+    def plain(self) -> dict[str, Any]:
+        """Nested dictionaries of plain values."""
+        return asdict(self)
+
+    def logging(self) -> list[str]:
+        """The command line's words about where a training's numbers go."""
+        return [f"logger.{name}={word(value)}" for name, value in asdict(self.logger).items()]
 
     def environment(self) -> dict[str, str]:
         """Environment variables of every program that is started."""

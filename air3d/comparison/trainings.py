@@ -51,9 +51,9 @@ def mark_of(folder: Path) -> str | None:
 
 
 def trained(
-    runs: Path, name: str, words: Sequence[str], environment: Mapping[str, str], group: str | None = None
+    runs: Path, name: str, words: Sequence[str], environment: Mapping[str, str], logging: Sequence[str] = ()
 ) -> Path:
-    """The folder of a finished training with that command line of train.py.
+    """The folder of a finished training with that command line of train.py; `logging` is said beside it.
 
     One that is there is taken, one that was stopped goes on, otherwise train.py is started. Raises UserError where it
     does not reach its end. A second process that wants the same training waits for it.
@@ -65,7 +65,7 @@ def trained(
         if not finished(folder, config):
             if not (started := (folder / "last.pt").exists()):
                 shutil.rmtree(folder, ignore_errors=True)  # killed before its first checkpoint: nothing was learned
-            how = [f"resume={folder}"] if started else [*words, f"run_dir={folder}", f"logger.group={group or 'null'}"]
+            how = [*([f"resume={folder}"] if started else [*words, f"run_dir={folder}"]), *logging]
             print(f"\npython train.py {' '.join(how)}", flush=True)
             subprocess.run([sys.executable, str(ROOT / "train.py"), *how], env=dict(environment), check=False)
             if not finished(folder, config):

@@ -86,6 +86,17 @@ def counted(count: int) -> Callable[[Answer], float | None]:
     return read
 
 
+def means(answers: Sequence[Answer]) -> dict[str, float]:
+    """`TEST/MODEL/counted_right` and the like: every column of the headline, the mean of the seeds."""
+    found: dict[str, float] = {}
+    for (test, model), group in groupby(sorted(answers, key=key), lambda answer: (answer.test, answer.model)):
+        parts = list(group)
+        for column in COLUMNS:
+            if values := [value for answer in parts if (value := column.read(answer)) is not None]:
+                found[f"{test}/{model}/{column.title.replace(', median', '').replace(' ', '_')}"] = mean(values)
+    return found
+
+
 def write_tables(folder: Path, answers: Sequence[Answer]) -> None:
     """results.csv: a line for every test, model and seed; by_count.csv: and for every number of objects."""
     whole = [[*key(a), *(a.metrics.get(name) for name in SCALARS), a.cost.minutes, a.cost.pictures] for a in answers]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from wandb_file import history, kept
 
 from air3d import cli
 from air3d.checkpoint import save_config
@@ -24,13 +25,13 @@ from air3d.comparison.trainings import Cost, configured, fingerprint, folder_of
 from air3d.config import typed
 from air3d.records import read_csv
 from air3d.report.figures import summed
-from air3d.report.summary import COLUMNS, counts_table, headline
+from air3d.report.summary import COLUMNS, counts_table, headline, means
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs/compare"
 SMALL = ("scene.image_size=32", "trainer.batch=4", "trainer.steps=2", "gradient.samples=2",
-         "trainer.validation_scenes=8", "logger.mode=disabled")  # fmt: skip
+         "trainer.validation_scenes=8")  # fmt: skip
 WORDS = f"words={json.dumps(SMALL)}"
 
 
@@ -39,7 +40,7 @@ def plan(*words: str) -> CompareConfig:
 
 
 def compare(runs: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "compare.py", f"runs={runs}", "threads=1", WORDS, *words]
+    command = [sys.executable, "compare.py", f"runs={runs}", "threads=1", "logger.mode=offline", WORDS, *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
@@ -117,11 +118,23 @@ def test_answers_to_something_else_are_left_out(compared):
 
 
 @pytest.mark.slow
+def test_a_sweep_reads_as_one_experiment(compared):
+    """Read back from wandb's own files: four trainings and the reports in one group, the headline in the newest."""
+    runs = [(run.run_group, run.job_type, run.project) for run in kept(compared, "run")]
+    assert {group for group, *_ in runs} == {"no_repeats"} and {project for *_, project in runs} == {"air3d"}
+    assert [job for _, job, _ in runs].count("train") == 4 and "compare" in {job for _, job, _ in runs}
+    rows = history(compared / "no_repeats_same_seconds/wandb_report")
+    said = [row for row in rows if "unique/air/counted_right" in row]
+    assert {row["step"] for row in said} == {1, 2}, "after the first seed, and after the second"
+    assert any("report/learning" in row for row in rows)
+
+
+@pytest.mark.slow
 def test_the_page_stands_alone(compared, tmp_path):
     """Nothing is fetched from beside it, and every picture in it is a whole one."""
     page = (compared / "no_repeats_same_seconds/report/index.html").read_text()
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert len(sources) == 2 * (3 + 2) + 1 and all(source.startswith("data:image/png;base64,") for source in sources)
+    assert len(sources) == 2 * (3 + 2) + 2 and all(source.startswith("data:image/png;base64,") for source in sources)
     assert "AIR" in page and "supervised symmetric" in page and "<script" not in page
     for path in (compared / "no_repeats_same_seconds/report").glob("*.png"):
         assert min(Image.open(path).size) > 100
@@ -154,7 +167,7 @@ def test_a_browser_shows_it(compared, tmp_path, width):
     title = re.search(r"<title>(.*?)</title>", shown.stdout, re.DOTALL)
     assert title, shown.stderr
     seen = json.loads(title[1])
-    assert seen["images"] == seen["loaded"] == 2 * (3 + 2) + 1
+    assert seen["images"] == seen["loaded"] == 2 * (3 + 2) + 2
     assert seen["overflow"] <= 0 and seen["cells"] > 50
 
 
@@ -197,6 +210,7 @@ def test_seeds_in_one_line():
     assert table[2][:4] == ["other", "1", "0 of 1", "50.0 %"]
     assert table[1][3 + [c.title for c in COLUMNS].index("training")] == "2.5 ± 0.7 min"
     assert table[1][-1] == "320 ± 0" and "-" in table[1]
+    assert means(answers)["test/air/counted_right"] == pytest.approx(95) and "test/air/position" not in means(answers)
     assert counts_table(answers)[:2] == [["objects", "0*", "4"], ["AIR", "100.0 ± 0.0 %", "95.0 ± 5.7 %"]]
     np.testing.assert_array_equal(summed([[[1, 2], [3, 4]], [[5]]]), [[6, 2], [3, 4]])
 

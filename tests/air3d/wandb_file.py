@@ -26,22 +26,28 @@ def records(path: Path) -> Iterator[bytes]:
             yield joined
 
 
-def history(folder: Path) -> list[dict[str, Any]]:
-    """Every logged row, without wandb's own keys, of all runs kept in a folder, oldest first."""
+def kept(folder: Path, kind: str) -> Iterator[Any]:
+    """The records of one type (`run`, `history`, ..) of all runs kept in a folder, oldest first."""
     from wandb.proto import wandb_internal_pb2
 
-    rows = []
     for path in sorted(folder.rglob("*.wandb")):
         for payload in records(path):
             record = wandb_internal_pb2.Record()
             record.ParseFromString(payload)
-            if record.WhichOneof("record_type") == "history":
-                row: dict[str, Any] = {}
-                for item in record.history.item:
-                    *above, key = item.nested_key or [item.key]
-                    place = row
-                    for name in above:
-                        place = place.setdefault(name, {})
-                    place[key] = json.loads(item.value_json)
-                rows.append({key: value for key, value in row.items() if not key.startswith("_")})
+            if record.WhichOneof("record_type") == kind:
+                yield getattr(record, kind)
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    """Every logged row, without wandb's own keys, of all runs kept in a folder, oldest first."""
+    rows = []
+    for record in kept(folder, "history"):
+        row: dict[str, Any] = {}
+        for item in record.item:
+            *above, key = item.nested_key or [item.key]
+            place = row
+            for name in above:
+                place = place.setdefault(name, {})
+            place[key] = json.loads(item.value_json)
+        rows.append({key: value for key, value in row.items() if not key.startswith("_")})
     return rows
