@@ -15,7 +15,8 @@ from small_runs import small_run
 import train
 from air3d import cli
 from air3d.checkpoint import Run
-from air3d.direct import Direct, DirectConfig, with_yaw, wrapped
+from air3d.descent import with_yaw, wrapped
+from air3d.direct import Direct, DirectConfig
 from air3d.held_out import EvaluateConfig
 from air3d.likelihood import log_likelihood
 from air3d.metrics import match, score
