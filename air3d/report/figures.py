@@ -20,7 +20,7 @@ from air3d.report.summary import by_model, words
 def accuracy_by_count(path: Path, answers: Sequence[Answer]) -> None:
     """Share of scenes counted right against their number of objects: the mean of the seeds, and from the worst to the
     best of them. Numbers that were trained are shaded."""
-    figure, axes = sheet(6.6, 4.2)
+    figure, axes = sheet(6.6, 4.8)
     for colour, (model, group) in zip(COLOURS, by_model(answers).items(), strict=False):
         counts = sorted(int(count) for count in group[0].metrics["count_accuracy_by_count"])
         shares = np.array([[a.metrics["count_accuracy_by_count"][str(count)] for count in counts] for a in group])
@@ -33,7 +33,7 @@ def accuracy_by_count(path: Path, answers: Sequence[Answer]) -> None:
     axes.set_xlim(min(counts) - 0.5, max(counts) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(loc="lower left", facecolor="white", framealpha=0.8, edgecolor="none", fontsize=9)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False, fontsize=9)
     save(figure, path)
 
 
