@@ -51,9 +51,10 @@ def calibration(
     row = scene * steps + matching.predicted_slot[chosen]
     box, prior = BoxNormal(pose.box.mean[row], pose.box.std[row]), deepcopy(model.prior).cpu()
     position = position_levels(box, torch.as_tensor(np.asarray(truth.position)[scene, true]), prior)
-    folds, yaw = np.asarray(symmetry)[matching.true_identity[chosen]], np.asarray(truth.rotation)[scene, true]
+    folds = np.asarray(symmetry)[matching.true_identity[chosen]].tolist()
+    yaw = np.asarray(truth.rotation)[scene, true].tolist()
     masses = yaw_masses(pose)[row]
-    turned = [yaw_level(m, n, float(angle)) for m, n, angle in zip(masses, folds, yaw, strict=True) if n > 0]
+    turned = [yaw_level(m, n, angle) for m, n, angle in zip(masses, folds, yaw, strict=True) if n > 0]
     levels = {"position": position, "rotation": torch.tensor([level for level, _ in turned])}
     numbers = {
         "coverage": {name: {str(c): _mean((x <= c).float()) for c in LEVELS} for name, x in levels.items()},

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from compare import differences
+from differences import differences
 from golden import FOLDER, GRADIENTS, load, paint
 
 FILES = sorted(FOLDER.glob("*.npz"))

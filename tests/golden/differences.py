@@ -1,4 +1,4 @@
-"""How far the backends are from what PyTorch3D painted: ``python tests/golden/compare.py [BACKEND ..]``."""
+"""How far the backends are from what PyTorch3D painted: ``python tests/golden/differences.py [BACKEND ..]``."""
 
 from __future__ import annotations
 
