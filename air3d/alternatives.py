@@ -38,9 +38,11 @@ def turn(
             likelihoods.append(log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid))
         likelihood = torch.stack(likelihoods, 1)
         likelihood = likelihood - likelihood.mean(1, keepdim=True)
-        right = (likelihood / (1 + at.yaw_heat)).softmax(1)
     expected = (draw.yaw_bin.probs[first] * likelihood).sum(1)
-    return expected + at.yaw_pull * (right * draw.yaw_bin.logits[first].log_softmax(1)).sum(1)
+    if not at.yaw_pull:
+        return expected
+    right = (likelihood / (1 + at.yaw_heat)).softmax(1)
+    return expected + at.yaw_pull * (right * draw.yaw_bin.logits[first]).sum(1)  # logits are normalised already
 
 
 def swap(

@@ -5,11 +5,12 @@ Figures are made as objects, without pyplot: no window, no state left behind, sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import Int
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from air3d.files import atomic
 
+T = TypeVar("T")
 INK, GRID, SHADE = "#333333", "#dddddd", "#dbe8f4"
 COLOURS = ("#1f6fb4", "#d9730d", "#2e8b57", "#a23b72", "#6b5b95", "#8c6d31", "#444444", "#17a2b8")
 AXES_WORDS = {"minutes": "training time (minutes)", "step": "training steps"}
@@ -29,15 +31,21 @@ def learning_curve(
     against: str = "minutes",
     ylabel: str = "scenes counted right",
     goal: float | None = None,
+    named: Mapping[str, str] | None = None,
 ) -> None:
-    """One line a run: `metric` (a share) against `perf/minutes` or `step`. `runs` maps labels to metrics.jsonl rows."""
+    """One line a run: `metric` (a share) against `perf/minutes` or `step`. `runs` maps labels to metrics.jsonl rows.
+
+    `named`: what the legend calls a label. Runs of one name, such as the seeds of a model, share a colour.
+    """
     figure, axes = sheet(7.0, 4.2)
     key = "step" if against == "step" else f"perf/{against}"
-    for index, (label, rows) in enumerate(runs.items()):
-        points = [(row[key], row[metric]) for row in rows if row.get(metric) is not None and row.get(key) is not None]
-        x, y = np.array(points, dtype=float).reshape(-1, 2).T
-        marker = "o" if len(points) < 40 else None
-        axes.plot(x, y, color=COLOURS[index % len(COLOURS)], lw=1.8, marker=marker, ms=3.5, label=label)
+    for index, (name, lines) in enumerate(together(runs, named).items()):
+        for number, rows in enumerate(lines):
+            points = [(row[key], row[metric]) for row in rows if None not in (row.get(metric), row.get(key))]
+            x, y = np.array(points, dtype=float).reshape(-1, 2).T
+            marker = "o" if len(points) < 40 else None
+            axes.plot(x, y, color=COLOURS[index % len(COLOURS)], lw=1.8, marker=marker, ms=3.5,
+                      label=None if number else name)  # fmt: skip
     if goal is not None:
         axes.axhline(goal, color=INK, lw=1, ls=":", zorder=1)
         axes.annotate(f"{goal:.0%}", (1, goal), (4, 0), ("axes fraction", "data"), textcoords="offset points",
@@ -51,16 +59,24 @@ def learning_curve(
 
 
 def count_accuracy_by_count(
-    path: Path | str, series: Mapping[str, Mapping[str, float | None]], trained: Sequence[int] = ()
+    path: Path | str,
+    series: Mapping[str, Mapping[str, float | None]],
+    trained: Sequence[int] = (),
+    named: Mapping[str, str] | None = None,
 ) -> None:
-    """Share of scenes counted right against the true count, one line per entry of `series`; trained counts shaded."""
-    figure, axes = sheet(6.2, 4.0)
-    for index, (label, by_count) in enumerate(series.items()):
-        points = sorted((int(count), share) for count, share in by_count.items() if share is not None)
-        x, y = np.array(points, dtype=float).reshape(-1, 2).T
-        axes.plot(x, y, color=COLOURS[index % len(COLOURS)], lw=1.8, marker="o", label=label, zorder=3)
+    """Share of scenes counted right against the true count, one line per entry of `series`; trained counts shaded.
+
+    Entries of one name (`named`, as in `learning_curve`) are one line, their mean, and a shade from worst to best.
+    """
+    figure, axes = sheet(6.6, 4.6)
+    for index, (label, entries) in enumerate(together(series, named).items()):
+        colour, points = COLOURS[index % len(COLOURS)], shares_of(entries)
+        x, y = list(points), [float(np.mean(shares)) for shares in points.values()]
+        low, high = ([pick(shares) for shares in points.values()] for pick in (min, max))
+        axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+        axes.plot(x, y, color=colour, lw=1.8, marker="o", ms=4, label=label, zorder=3)
         if len(series) == 1:
-            for count, share in points:
+            for count, share in zip(x, y, strict=True):
                 axes.annotate(f"{share:.0%}", (count, share), (0, -14), textcoords="offset points", ha="center",
                               fontsize=9, color=INK)  # fmt: skip
     for count in trained:
@@ -72,26 +88,49 @@ def count_accuracy_by_count(
         axes.set_xlim(min(counts) - 0.5, max(counts) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(loc="lower left", facecolor="white", framealpha=1, edgecolor="none")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False, fontsize=9)
     save(figure, path)
+
+
+def together(entries: Mapping[str, T], named: Mapping[str, str] | None) -> dict[str, list[T]]:
+    """The entries of each name, in order; an entry that is not renamed stands under its label."""
+    groups: dict[str, list[T]] = {}
+    for label, entry in entries.items():
+        groups.setdefault((named or {}).get(label, label), []).append(entry)
+    return groups
+
+
+def shares_of(entries: Sequence[Mapping[str, float | None]]) -> dict[int, list[float]]:
+    """For each count, in rising order, the shares of all entries that have one."""
+    counts = sorted({int(count) for entry in entries for count in entry})
+    shares = {n: [share for entry in entries if (share := entry.get(str(n))) is not None] for n in counts}
+    return {count: values for count, values in shares.items() if values}
 
 
 def count_confusion(path: Path | str, confusion: Sequence[Sequence[int]]) -> None:
     """Scenes per true count (row) and inferred count (column), each row coloured by its shares."""
     scenes = np.asarray(confusion, dtype=int)
-    shares = scenes / np.maximum(scenes.sum(1, keepdims=True), 1)
     side = 2.2 + 0.55 * len(scenes)
     figure, axes = sheet(side + 0.6, side)
     axes.grid(False)
+    confusion_cells(axes, scenes, lambda number, share: str(number))
+    axes.set_title("scenes")
+    save(figure, path)
+
+
+def confusion_cells(
+    axes: Axes, scenes: Int[np.ndarray, "count count"], text: Callable[[int, float], str], **style: Any
+) -> None:
+    """Fills axes with a confusion matrix, each row coloured by its shares; `text` writes a number and its share."""
+    shares = scenes / np.maximum(scenes.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for true, predicted in np.ndindex(*scenes.shape):
-        if scenes[true, predicted]:
-            colour = "white" if shares[true, predicted] > 0.55 else INK
-            axes.text(predicted, true, str(scenes[true, predicted]), ha="center", va="center", color=colour)
-    axes.set(xlabel="objects inferred", ylabel="objects on the table", title="scenes")
+    for true, said in zip(*np.nonzero(scenes), strict=True):
+        share = float(shares[true, said])
+        colour = "white" if share > 0.55 else INK
+        axes.text(said, true, text(int(scenes[true, said]), share), ha="center", va="center", color=colour, **style)
+    axes.set(xlabel="objects inferred", ylabel="objects on the table")
     axes.set_xticks(range(len(scenes)))
     axes.set_yticks(range(len(scenes)))
-    save(figure, path)
 
 
 def position_error_histogram(path: Path | str, distances: np.ndarray, found_within: float) -> None:

@@ -11,19 +11,17 @@ import numpy as np
 
 from air3d.evaluation import Evaluation
 from air3d.files import atomic
-from air3d.metrics import match, turn_errors
-from scenes.objects import Objects
+from air3d.metrics import Matching, turn_errors
 
 SCENES, OBJECTS = "scenes.csv", "objects.csv"
 
 
 def write_records(
-    folder: Path, evaluation: Evaluation, truth: Objects, names: Sequence[str], symmetry: Sequence[int]
+    folder: Path, evaluation: Evaluation, pairs: Matching, names: Sequence[str], symmetry: Sequence[int]
 ) -> None:
     """scenes.csv: number of objects, true and inferred, and how well the painting fits. objects.csv: true objects with
     the inferred ones paired with them, their distance in metres and the error of the rotation in degrees modulo the
     mesh's symmetry (empty where there is none, or the object was not found)."""
-    pairs = match(evaluation.objects, truth)
     fits = evaluation.squared_error.tolist()
     counts = zip(range(len(fits)), pairs.true_count.tolist(), pairs.predicted_count.tolist(), fits, strict=True)
     write_csv(folder / SCENES, ("scene", "objects", "inferred", "mean_square"), counts)

@@ -1,7 +1,7 @@
 """Lays out a wandb workspace: ``python scripts/dashboard.py ENTITY PROJECT`` (``pip install -e ".[dashboard]"``).
 
 Sections in the order in which one asks: does it count right, does it see, how sure is the gradient, how fast is it.
-Runs of one comparison are grouped by ``logger.group``, lines are means over seeds, and the shade is their spread.
+Runs are grouped by model and estimator: lines are means over seeds, and the shade is their spread.
 ``--print`` shows the layout as JSON and needs neither account nor network.
 """
 

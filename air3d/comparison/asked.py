@@ -23,7 +23,7 @@ def asked(run: Path, test: Test, folder: Path, environment: Mapping[str, str]) -
     Raises UserError where evaluate.py gives up; it has said why.
     """
     wanted = {"network": network(run), "test": request(test)}
-    if remembered(folder) == json.loads(json.dumps(wanted)):
+    if remembered(folder) == wanted:
         return
     words = [f"run={run}", *test.words(), f"out={folder}"]
     print(f"\npython evaluate.py {' '.join(words)}", flush=True)

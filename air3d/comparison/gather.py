@@ -9,7 +9,7 @@ from typing import Any
 
 from air3d.comparison.asked import REQUEST
 from air3d.comparison.plan import CompareConfig, request
-from air3d.comparison.trainings import Cost, configured, cost
+from air3d.comparison.trainings import Cost, cost
 from air3d.files import write_json
 
 ABOUT = "about.json"
@@ -36,8 +36,8 @@ class Answer:
 def remember(folder: Path, run: Path, model: str, test: str, config: CompareConfig) -> None:
     """Writes down beside an answer whose it is and what its training took."""
     words = config.training(model)
-    spent = asdict(cost(run, configured(words)))
-    about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": words, "cost": spent}
+    about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": words}
+    about["cost"] = asdict(cost(run))
     write_json(folder / ABOUT, about)
 
 
@@ -57,7 +57,7 @@ def read(folder: Path, config: CompareConfig) -> Answer | None:
     if model not in config.models or test not in config.tests:
         return None
     same = about["training"] == [*config.training(model)[:-1], f"seed={seed}"]
-    if not same or asked["test"] != json.loads(json.dumps(request(config.tests[test]))):
+    if not same or asked["test"] != request(config.tests[test]):
         return None
     run, words, spent = Path(about["run"]), " ".join(about["training"]), Cost(**about["cost"])
     return Answer(model, seed, test, words, run, spent, folder, metrics)

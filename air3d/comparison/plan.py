@@ -10,6 +10,7 @@ from typing import Any
 
 from air3d.changed_scene import SceneChange
 from air3d.config import LoggerConfig
+from air3d.files import plain
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,5 +90,5 @@ def word(value: Any) -> str:
 
 
 def request(test: Test) -> dict[str, Any]:
-    """The test as what JSON can hold, to tell whether it was this that was asked."""
-    return asdict(test)
+    """The test as JSON gives it back, to tell whether it was this that was asked."""
+    return plain(asdict(test))

@@ -91,6 +91,7 @@ class Cost:
     minutes: float
 
 
-def cost(folder: Path, config: Config) -> Cost:
+def cost(folder: Path) -> Cost:
+    """Of the training in that folder, so far."""
     last = next(row for row in reversed(read_metrics(folder / "metrics.jsonl")) if "perf/minutes" in row)
-    return Cost(last["step"], last["step"] * config.trainer.batch, last["perf/minutes"])
+    return Cost(last["step"], last["step"] * load_config(folder).trainer.batch, last["perf/minutes"])

@@ -11,6 +11,7 @@ from air3d.checkpoint import load_config
 from air3d.comparison.gather import Answer
 from air3d.files import atomic
 from air3d.panels import cell_corner
+from air3d.plots import count_accuracy_by_count, learning_curve
 from air3d.report import figures
 from air3d.report.page import Part, Picture, Table
 from air3d.report.summary import by_model, counts_table, headline, words
@@ -32,7 +33,9 @@ def under_test(folder: Path, test: str, answers: Sequence[Answer]) -> Part:
         Picture(errors, "Errors of the objects of all seeds; rotation of those found and identified."),
     ]
     if len(answers[0].metrics["by_count"]) > 1:
-        figures.accuracy_by_count(counts := folder / f"{test}_by_count.png", answers)
+        shares = {label(answer): answer.metrics["count_accuracy_by_count"] for answer in answers}
+        trained = answers[0].metrics["trained_counts"]
+        count_accuracy_by_count(counts := folder / f"{test}_by_count.png", shares, trained, named(answers))
         tables.append(Table(counts_table(answers), "Scenes counted right, by number of objects (*: trained)."))
         pictures.insert(0, Picture(counts, "Mean of the seeds; the shade reaches from the worst to the best of them."))
     paintings = [painting(folder, group[0]) for group in by_model(answers).values()]
@@ -56,19 +59,30 @@ def painting(folder: Path, answer: Answer) -> Picture:
 
 def training(folder: Path, answers: Sequence[Answer]) -> Part:
     """How the models learned, and what it took."""
-    runs = {
-        model: list({answer.run: read_metrics(answer.run / "metrics.jsonl") for answer in group}.values())
-        for model, group in by_model(answers).items()
-    }
-    figures.curves(curve := folder / "learning.png", runs, "val/count_accuracy", "validation scenes counted right")
+    folders = {label(answer): answer.run for answer in answers}
+    runs = {run: read_metrics(path / "metrics.jsonl") for run, path in folders.items()}
+    learning_curve(
+        curve := folder / "learning.png", runs, ylabel="validation scenes counted right", named=named(answers)
+    )
     pictures = [Picture(curve, "Every line is a seed. Validation scenes are as those of the training.")]
-    if noisy := {m: rows for m, rows in runs.items() if all(any(NOISE in row for row in run) for run in rows)}:
-        figures.curves(noise := folder / "gradient_noise.png", noisy, NOISE, "share of the gradient that is noise")
+    if noisy := {run: rows for run, rows in runs.items() if any(NOISE in row for row in rows)}:
+        noise = folder / "gradient_noise.png"
+        learning_curve(noise, noisy, NOISE, ylabel="share of the gradient that is noise", named=named(answers))
         pictures.append(Picture(noise, "How much the gradient of one batch of pictures varies from draw to draw."))
     return Part("training", "", [Table(commands(answers), "The training of each model, of its first seed.")], pictures)
 
 
 NOISE = "val/gradient_noise"
+
+
+def label(answer: Answer) -> str:
+    """Whose answer it is, of several tests."""
+    return f"{answer.model} {answer.seed}"
+
+
+def named(answers: Sequence[Answer]) -> dict[str, str]:
+    """What the legend calls each label: the model, whatever its seed."""
+    return {label(answer): words(answer.model) for answer in answers}
 
 
 def commands(answers: Sequence[Answer]) -> list[list[str]]:
