@@ -9,7 +9,7 @@ nothing to ask which mesh stands where nothing was seen. What there is nothing t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def score(
         "position_pairs": len(matching.distance),
         "rotation_error_median_deg": _over(np.median, np.degrees(turned)),
         "rotation_objects": len(turned),
-        "rotation_error_median_deg_by_identity": rotation_by_identity(matching, symmetry),
+        **by_identity(matching, truth, symmetry),
     }
     if confidence is not None:
         scores["average_precision"] = {
@@ -138,16 +138,20 @@ def turn_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.ndarray
     return np.where(judged, errors, np.nan)
 
 
-def rotation_by_identity(matching: Matching, symmetry: Sequence[int]) -> dict[str, float | None]:
-    """Median yaw error in degrees of each mesh that has a rotation, by its number."""
-
-    def of(identity: int) -> Matching:
-        pairs = {f.name: getattr(matching, f.name) for f in fields(Matching) if not f.name.endswith("_count")}
-        chosen = matching.true_identity == identity
-        return replace(matching, **{name: values[chosen] for name, values in pairs.items()})
-
-    turning = [identity for identity, fold in enumerate(symmetry) if fold > 0]
-    return {str(k): _over(np.median, np.degrees(rotation_errors(of(k), symmetry))) for k in turning}
+def by_identity(matching: Matching, truth: Objects, symmetry: Sequence[int]) -> dict[str, dict[str, float | None]]:
+    """What differs from mesh to mesh, by its number: the share that is found, and of meshes that have a rotation the
+    median yaw error in degrees, and without symmetry the share turned by more than 90, which a median does not show."""
+    real = np.asarray(to_numpy(truth).identity)[np.asarray(to_numpy(truth).presence) > 0.5]
+    errors, meshes = np.degrees(turn_errors(matching, symmetry)), range(len(symmetry))
+    found = [matching.found & (matching.true_identity == k) for k in meshes]
+    turned = [errors[(matching.true_identity == k) & ~np.isnan(errors)] for k in meshes]
+    return {
+        "found_by_identity": {str(k): _ratio(found[k].sum(), (real == k).sum()) for k in meshes},
+        "rotation_error_median_deg_by_identity": {
+            str(k): _over(np.median, turned[k]) for k in meshes if symmetry[k] > 0
+        },
+        "rotation_reversed_by_identity": {str(k): _over(np.mean, turned[k] > 90) for k in meshes if symmetry[k] == 1},
+    }
 
 
 def average_precision(

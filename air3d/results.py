@@ -74,8 +74,8 @@ def table(metrics: dict[str, Any]) -> str:
 
 def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
     """A few lines under the table: rotation by object, how sure the network was and whether rightly."""
-    turned = metrics["rotation_error_median_deg_by_identity"]
-    each = (f"{names[int(k)]} {error:.1f}" for k, error in turned.items() if error is not None)
+    turned, far = metrics["rotation_error_median_deg_by_identity"], metrics["rotation_reversed_by_identity"]
+    each = (f"{names[int(k)]} {error:.1f}{beyond(far.get(k))}" for k, error in turned.items() if error is not None)
     lines = [f"rotation error, median, deg, by object: {', '.join(each) or '-'}"]
     if numbers := metrics.get("calibration"):  # optimisation has none
         count = numbers["count"]
@@ -86,6 +86,10 @@ def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
         bound, samples = metrics["importance_bound"], metrics["importance_samples"]
         lines.append(f"importance-weighted bound, {samples} draws: {bound:.1f} nats (ELBO {metrics['elbo']:.1f})")
     return "\n".join(lines)
+
+
+def beyond(share: float | None) -> str:
+    return "" if share is None else f" ({share:.1%} beyond 90)"
 
 
 def region(numbers: dict[str, Any], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,9 +48,15 @@ class Validation:
         self.collapsed = collapse(found.objects, self.run.model.prior, self.run.scene.catalogue.names)
         values |= {"val/elbo": elbo, "val/collapsed": float(self.collapsed is not None), "perf/minutes": seconds / 60}
         values |= {f"by_count/{count}": share for count, share in scores["count_accuracy_by_count"].items()}
-        self.tracker.log(step, values)
+        self.tracker.log(step, values | self.by_object(scores))
         self.show(step, found, scores["count_confusion"])
         return elbo
+
+    def by_object(self, scores: dict[str, Any]) -> dict[str, float]:
+        """A curve for every mesh: one that is given up hides in the mean of all."""
+        names, curves = self.run.scene.catalogue.names, {"found": "found", "rotation_error_median_deg": "rotation_deg"}
+        each = ((title, scores[f"{key}_by_identity"].items()) for key, title in curves.items())
+        return {f"by_object/{title}_{names[int(k)]}": x for title, items in each for k, x in items if x is not None}
 
     def steps(self) -> int:
         """One step more than scenes have objects, so that too many can be counted; exactly as many if that is known."""

@@ -22,6 +22,8 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "identified": ["val/identity_accuracy"],
         "position, median (m)": ["val/position_error_median_m"],
         "rotation, median (degrees)": ["val/rotation_error_median_deg"],
+        "found, by object": ["by_object/found_.*"],
+        "rotation by object, median (degrees)": ["by_object/rotation_deg_.*"],
     },
     "objective": {
         "ELBO (nats)": ["val/elbo", "train/elbo"],
@@ -55,7 +57,8 @@ def workspace(entity: str, project: str):  # a type of an optional library
 
     def line(title: str, keys: list[str]) -> wr.LinePlot:
         grouped = {"groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"}
-        return wr.LinePlot(title=title, x="step", y=keys, title_x="step", **grouped)
+        names = {"metric_regex": keys[0]} if keys[0].endswith(".*") else {"y": keys}  # meshes are the user's to name
+        return wr.LinePlot(title=title, x="step", title_x="step", **names, **grouped)
 
     media = [wr.MediaBrowser(title=title, media_keys=[key]) for title, key in PICTURES.items()]
     sections = [ws.Section(name="pictures", panels=media, is_open=True)]

@@ -203,3 +203,11 @@ def test_rotation_by_object():
     assert found == {str(MUG): pytest.approx(20, abs=1e-3), str(CUBE): pytest.approx(5, abs=1e-3)}
     nothing = score(objects([]), objects([]), SYMMETRY)["rotation_error_median_deg_by_identity"]
     assert strict(nothing) == {str(MUG): None, str(CUBE): None}
+
+
+def test_what_is_missed_and_what_is_reversed_by_object():
+    truth = objects([(MUG, 0, 0, 1.0), (CUBE, 0.3, 0, 0.2)], [(MUG, 0, 0, 1.0)], [(MUG, 0, 0, 1.0)])
+    answer = objects([(MUG, 0, 0, 1.1), (CUBE, 0.3, 0, 0.2 + 2.0)], [(MUG, 0, 0, 1.0 + 3.0)], [])
+    scores = score(answer, truth, SYMMETRY)
+    assert scores["found_by_identity"] == {str(MUG): 2 / 3, str(CUBE): 1, str(PLATE): None}
+    assert scores["rotation_reversed_by_identity"] == {str(MUG): 0.5}, "a cube that is turned by 115 degrees is not"
