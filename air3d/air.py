@@ -38,6 +38,8 @@ COARSE = 8
 class Air(nn.Module):
     """The generative model (prior and renderer) together with its inference network."""
 
+    turns: Tensor  # by identity: False for bodies of revolution
+
     def __init__(self, scene: Scene, renderer: Renderer, config: PosteriorConfig):
         super().__init__()
         low, high = support(scene.layout, scene.catalogue)
@@ -45,6 +47,7 @@ class Air(nn.Module):
         self.posterior = Posterior(config, scene.catalogue, self.prior, scene.camera)
         self.renderer = renderer
         self.yaw_bins = config.yaw_bins
+        self.register_buffer("turns", torch.tensor(scene.catalogue.symmetries) != 0, persistent=False)
 
     def trace(
         self,
@@ -76,7 +79,7 @@ class Air(nn.Module):
             if context:
                 contexts.append(self.context(sight, proposal))
             if sum_yaw:
-                turned.append(turn(self, canvas[::samples], draw, pictures, samples, at))
+                turned.append(turn(self, canvas, draw, pictures, samples, at))
             before, canvas = canvas, self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))

@@ -24,25 +24,39 @@ if TYPE_CHECKING:
 def turn(
     air: Air, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
 ) -> Float[Tensor, " picture"]:
-    """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin.
+    """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin; 0 for a body of
+    revolution, which looks alike in all of them but for its facets.
 
     With `at.yaw_pull`, the cross-entropy of q(yaw) to its own optimum p(x | .., yaw)^(1 / (1 + heat)), renormalised, is
     added: where q is sure of the wrong side, the expectation passes no gradient any more, and this does. Its fixed
     point is the same (the exact form of the wake phase of Bornschein & Bengio 2015, "Reweighted Wake-Sleep").
     """
-    first, likelihoods = slice(None, None, samples), []
-    with torch.no_grad():
-        for turned in range(air.yaw_bins):  # one after the other: canvases for all of them would not stay in a cache
-            rotation = air.angle(torch.tensor(turned), draw.offset[first, turned])
-            painted = air.renderer.paint(canvas, draw.identity[first], draw.position[first], rotation)
-            likelihoods.append(log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid))
-        likelihood = torch.stack(likelihoods, 1)
-        likelihood = likelihood - likelihood.mean(1, keepdim=True)
-    expected = (draw.yaw_bin.probs[first] * likelihood).sum(1)
-    if not at.yaw_pull:
-        return expected
-    right = (likelihood / (1 + at.yaw_heat)).softmax(1)
-    return expected + at.yaw_pull * (right * draw.yaw_bin.logits[first]).sum(1)  # logits are normalised already
+    rows = samples * air.turns[draw.identity[::samples]].nonzero().squeeze(-1)
+    nothing = pictures.new_zeros(len(pictures))
+    if not len(rows):
+        return nothing
+    likelihood = per_bin(air, canvas[rows], draw, rows, pictures[rows // samples], at)
+    likelihood = likelihood - likelihood.mean(1, keepdim=True)
+    value = (draw.yaw_bin.probs[rows] * likelihood).sum(1)
+    if at.yaw_pull:
+        right = (likelihood / (1 + at.yaw_heat)).softmax(1)
+        value = value + at.yaw_pull * (right * draw.yaw_bin.logits[rows]).sum(1)  # logits are normalised already
+    return nothing.index_put((rows // samples,), value)
+
+
+@torch.no_grad()
+def per_bin(
+    air: Air, canvas: Tensor, draw: Drawn, rows: Int[Tensor, " row"], pictures: Tensor, at: Schedule
+) -> Float[Tensor, "row bin"]:
+    """log p(x | .., yaw) of the objects in `rows` of a draw, on their canvases, in every yaw bin."""
+    identity, position, offset = draw.identity[rows], draw.position[rows], draw.offset[rows]
+
+    def of(turned: int) -> Tensor:
+        painted = air.renderer.paint(canvas, identity, position, air.angle(torch.tensor(turned), offset[:, turned]))
+        return log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid)
+
+    # one after the other: canvases for all of them would not stay in a cache
+    return torch.stack([of(turned) for turned in range(air.yaw_bins)], 1)
 
 
 def swap(

@@ -6,7 +6,9 @@ import math
 from pathlib import Path
 
 import torch
+from einops import repeat
 from small_runs import small_run
+from torch import Tensor
 
 from air3d.air import Schedule
 from air3d.alternatives import turn
@@ -153,6 +155,30 @@ def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path
         else:
             torch.testing.assert_close(gradient[:, right], torch.full((4,), pull), atol=0.1, rtol=0)
     assert ScheduleConfig(yaw_pull=20).final().yaw_pull == 0 and ScheduleConfig(yaw_pull=20).at(0.5).yaw_pull == 10
+
+
+def test_bodies_of_revolution_have_no_yaw_to_sum_over(tmp_path: Path) -> None:
+    """What the others get does not depend on who is beside them, nor on the samples that are not looked at."""
+    run = small_run(tmp_path, "scene=tabletop")
+    model, samples = run.model, 2
+    truth = to_torch(run.scene.batch(0, range(12), 1))
+    pictures, bins = run.renderer.render(truth), model.yaw_bins
+    logits = torch.randn(24, bins, generator=torch.Generator().manual_seed(0))
+    identity, position = (repeat(x[:, 0], "p ... -> (p s) ...", s=samples) for x in (truth.identity, truth.position))
+    assert 0 < model.turns[identity].sum() < 24
+
+    def value(pictures: Tensor, rows: slice, samples: int) -> Tensor:
+        nothing = torch.zeros(len(identity[rows]))
+        draw = Drawn(
+            identity[rows], position[rows], nothing, Choice(logits=logits[rows]), nothing.long(),
+            torch.full((len(nothing), bins), 0.5), *[nothing] * 4, nothing[:, None], nothing,
+        )  # fmt: skip
+        return turn(model, run.renderer.blank(len(nothing)), draw, pictures, samples, Schedule(yaw_pull=5.0))
+
+    together = value(pictures, slice(None), samples)
+    alone = torch.cat([value(pictures[i : i + 1], slice(2 * i, 2 * i + 1), 1) for i in range(12)])
+    torch.testing.assert_close(together, alone)
+    assert ((together != 0) == model.turns[truth.identity[:, 0]]).all()
 
 
 def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
