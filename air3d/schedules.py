@@ -39,7 +39,7 @@ class ScheduleConfig:
     identity_until: float = 0.3
     yaw_heat: float = 30.0
     yaw_until: float = 0.45
-    yaw_pull: float = 0.0
+    yaw_pull: float = 80.0
     warm_until: float = 0.02
     blend_until: float = 0.15
     focus_from: float = 0.3

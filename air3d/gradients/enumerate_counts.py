@@ -11,6 +11,7 @@ free!").
 With `gradient.sum_yaw=true` the object is also painted once in every yaw bin, everything else of it held. The
 expectation r_t sum_yaw q(yaw) log p(x | z_1..t, yaw) is then differentiated exactly, and the likelihood ratio of the
 yaw keeps only what later objects make of it, R_t - r_t F_t: still unbiased, less noisy, and 12 extra paints a step.
+(Bodies of revolution are taken to look alike in every bin: see `alternatives.turn`.)
 """
 
 from __future__ import annotations
