@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -157,8 +158,8 @@ def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path
     assert ScheduleConfig(yaw_pull=20).final().yaw_pull == 0 and ScheduleConfig(yaw_pull=20).at(0.5).yaw_pull == 10
 
 
-def test_bodies_of_revolution_have_no_yaw_to_sum_over(tmp_path: Path) -> None:
-    """What the others get does not depend on who is beside them, nor on the samples that are not looked at."""
+def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(tmp_path: Path) -> None:
+    """Against pictures of every alternative. Neither the other pictures nor the other samples matter."""
     run = small_run(tmp_path, "scene=tabletop")
     model, samples = run.model, 2
     truth = to_torch(run.scene.batch(0, range(12), 1))
@@ -167,18 +168,28 @@ def test_bodies_of_revolution_have_no_yaw_to_sum_over(tmp_path: Path) -> None:
     identity, position = (repeat(x[:, 0], "p ... -> (p s) ...", s=samples) for x in (truth.identity, truth.position))
     assert 0 < model.turns[identity].sum() < 24
 
-    def value(pictures: Tensor, rows: slice, samples: int) -> Tensor:
+    def value(pictures: Tensor, rows: slice, samples: int, pull: float) -> Tensor:
         nothing = torch.zeros(len(identity[rows]))
         draw = Drawn(
             identity[rows], position[rows], nothing, Choice(logits=logits[rows]), nothing.long(),
             torch.full((len(nothing), bins), 0.5), *[nothing] * 4, nothing[:, None], nothing,
         )  # fmt: skip
-        return turn(model, run.renderer.blank(len(nothing)), draw, pictures, samples, Schedule(yaw_pull=5.0))
+        return turn(model, run.renderer.blank(len(nothing)), draw, pictures, samples, Schedule(yaw_pull=pull))
 
-    together = value(pictures, slice(None), samples)
-    alone = torch.cat([value(pictures[i : i + 1], slice(2 * i, 2 * i + 1), 1) for i in range(12)])
-    torch.testing.assert_close(together, alone)
-    assert ((together != 0) == model.turns[truth.identity[:, 0]]).all()
+    for pull in (0.0, 5.0):
+        together = value(pictures, slice(None), samples, pull)
+        alone = torch.cat([value(pictures[i : i + 1], slice(2 * i, 2 * i + 1), 1, pull) for i in range(12)])
+        torch.testing.assert_close(together, alone)
+        assert ((together != 0) == model.turns[truth.identity[:, 0]]).all()
+    each = []
+    for turned in range(bins):
+        angle = model.angle(torch.tensor(turned), torch.tensor(0.5))
+        painted = run.renderer.render(replace(truth, rotation=angle.expand_as(truth.rotation)))
+        each.append(log_likelihood(painted, pictures, Schedule().sigma))
+    likelihood = torch.stack(each, 1)
+    expected = (logits[::samples].softmax(1) * (likelihood - likelihood.mean(1, keepdim=True))).sum(1)
+    rows = model.turns[truth.identity[:, 0]]
+    torch.testing.assert_close(value(pictures, slice(None), samples, 0.0)[rows], expected[rows], atol=0.01, rtol=1e-4)
 
 
 def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
