@@ -60,6 +60,8 @@ class ScheduleConfig:
                 raise UserError(f"trainer.schedule.{name}={start} must be above 0, or null for no schedule")
         if not self.prior_odds > 0:
             raise UserError(f"trainer.schedule.prior_odds={self.prior_odds} must be above 0; 1 is no schedule")
+        if self.yaw_pull < 0:
+            raise UserError(f"trainer.schedule.yaw_pull={self.yaw_pull} must be 0 or more; 0 is no pull")
         if self.blend_until < self.warm_until:
             raise UserError(f"blend_until={self.blend_until} lies before warm_until={self.warm_until}")
 

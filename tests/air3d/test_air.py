@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from einops import repeat
 from small_runs import small_run
@@ -20,6 +21,7 @@ from air3d.infer import infer
 from air3d.likelihood import log_likelihood
 from air3d.schedules import ScheduleConfig
 from renderers.convert import channels_first, to_torch
+from scenes.errors import UserError
 
 
 def test_more_steps_than_trained_with(tmp_path: Path) -> None:
@@ -155,6 +157,8 @@ def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path
             assert gradient.abs().max() < 1e-6
         else:
             torch.testing.assert_close(gradient[:, right], torch.full((4,), pull), atol=0.1, rtol=0)
+    with pytest.raises(UserError, match="yaw_pull=-1"):
+        ScheduleConfig(yaw_pull=-1.0)
     assert ScheduleConfig(yaw_pull=20).final().yaw_pull == 0 and ScheduleConfig(yaw_pull=20).at(0.5).yaw_pull == 10
 
 
