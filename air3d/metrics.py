@@ -141,7 +141,8 @@ def turn_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.ndarray
 def by_identity(matching: Matching, truth: Objects, symmetry: Sequence[int]) -> dict[str, dict[str, float | None]]:
     """What differs from mesh to mesh, by its number: the share that is found, and of meshes that have a rotation the
     median yaw error in degrees, and without symmetry the share turned by more than 90, which a median does not show."""
-    real = np.asarray(to_numpy(truth).identity)[np.asarray(to_numpy(truth).presence) > 0.5]
+    truth = to_numpy(truth)
+    real = truth.identity[truth.presence > 0.5]
     errors, meshes = np.degrees(turn_errors(matching, symmetry)), range(len(symmetry))
     found = [matching.found & (matching.true_identity == k) for k in meshes]
     turned = [errors[(matching.true_identity == k) & ~np.isnan(errors)] for k in meshes]
