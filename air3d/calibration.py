@@ -21,7 +21,7 @@ from air3d.air import Air
 from air3d.distributions import BoxNormal, Choice
 from air3d.elbo import log_count_posterior
 from air3d.infer import unroll
-from air3d.metrics import match
+from air3d.matching import match
 from air3d.posterior import Pose
 from air3d.prior import Prior
 from scenes.objects import Objects

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from air3d.files import plain
-from air3d.metrics import FOUND_WITHIN, score
+from air3d.matching import FOUND_WITHIN
+from air3d.metrics import score
 from scenes.objects import Objects
 
 Propose = Callable[[Tensor], tuple[Objects, list[Tensor], Tensor]]  # pictures -> objects, canvases, rho

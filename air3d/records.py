@@ -11,7 +11,7 @@ import numpy as np
 
 from air3d.evaluation import Evaluation
 from air3d.files import atomic
-from air3d.metrics import Matching, turn_errors
+from air3d.matching import Matching, turn_errors
 
 SCENES, OBJECTS = "scenes.csv", "objects.csv"
 

@@ -15,7 +15,7 @@ from air3d import plots
 from air3d.evaluation import Evaluation, Propose
 from air3d.files import write_json
 from air3d.infer import Inference
-from air3d.metrics import FOUND_WITHIN, match
+from air3d.matching import FOUND_WITHIN, match
 from air3d.panels import save_panel
 from air3d.records import write_records
 from scenes.catalogue import Catalogue

@@ -19,7 +19,8 @@ from air3d.descent import with_yaw, wrapped
 from air3d.direct import Direct, DirectConfig
 from air3d.held_out import EvaluateConfig
 from air3d.likelihood import log_likelihood
-from air3d.metrics import match, score
+from air3d.matching import match
+from air3d.metrics import score
 from renderers.convert import to_numpy, to_torch
 from scenes.errors import UserError
 from scenes.objects import Objects

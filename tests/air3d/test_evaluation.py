@@ -18,7 +18,7 @@ from air3d.checkpoint import build, save_checkpoint, save_config
 from air3d.config import Config
 from air3d.evaluation import evaluate_scenes
 from air3d.held_out import EvaluateConfig, held_out, render
-from air3d.metrics import match
+from air3d.matching import match
 from air3d.records import read_csv
 from air3d.results import table, write_evaluation
 from air3d.splits import test_seed as seed_of_test

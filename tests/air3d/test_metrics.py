@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from air3d.files import plain
-from air3d.metrics import average_precision, match, score
+from air3d.matching import match
+from air3d.metrics import average_precision, score
 from renderers.convert import to_torch
 from scenes.objects import Objects
 
