@@ -19,9 +19,10 @@ from air3d.checkpoint import Run, load_run
 from air3d.config import typed
 from air3d.direct import Direct
 from air3d.evaluation import Propose, evaluate_scenes
-from air3d.held_out import EvaluateConfig, scenes_of
+from air3d.held_out import EvaluateConfig, scenes_of, turns_that_show
 from air3d.infer import bound, unroll, weighted_bound
 from air3d.plots import coverage
+from air3d.regions import dream
 from air3d.results import details, table, write_evaluation
 from renderers import build_renderer
 from renderers.base import Renderer
@@ -33,14 +34,15 @@ def main(config: DictConfig) -> None:
     settings = typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
     run = load_run(settings.run, device=settings.device, scene=settings.scene.assumed)
     catalogue, layout = run.scene.catalogue, run.scene.layout
-    images, truth, source = scenes_of(settings, *shown(settings, run))
-    images = images.to(settings.device)
+    scene, renderer = shown(settings, run)
+    images, truth, source = scenes_of(settings, scene, renderer)
+    images, shows = images.to(settings.device), turns_that_show(renderer, truth)
     steps = settings.steps(layout, truth)
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
     propose = proposer(settings, run, steps)
     symmetry = [mesh.symmetry for mesh in catalogue.meshes]
     judge = partial(bound, run.model, at=run.config.trainer.schedule.final()) if settings.model is None else None
-    evaluation = evaluate_scenes(propose, images, truth, symmetry, judge, settings.batch_size)
+    evaluation = evaluate_scenes(propose, images, truth, symmetry, judge, settings.batch_size, shows)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
@@ -67,9 +69,8 @@ def certainty(
     settings: EvaluateConfig, run: Run, images: Tensor, truth: Objects, steps: int, folder: Path
 ) -> dict[str, Any]:
     """How sure the network is, and whether rightly; draws calibration.png."""
-    symmetry = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
-    numbers, levels = calibration(run.model, images, truth, symmetry, steps, settings.batch_size)
-    coverage(folder / "calibration.png", {name: x.numpy() for name, x in levels.items()}, numbers["count"]["bars"])
+    numbers, levels = calibration(run, dream(run), images, truth, steps, settings.batch_size)
+    coverage(folder / "calibration.png", levels, numbers["count"]["bars"])
     values: dict[str, Any] = {"calibration": numbers}
     if samples := settings.importance_samples:
         tightest = weighted_bound(run.model, images, run.config.trainer.schedule.final(), samples).mean().item()

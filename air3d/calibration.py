@@ -1,13 +1,7 @@
-"""Whether the posterior is as sure as it should be: credible regions of the pose, probabilities of the count.
-
-A credible region of level c is the smallest one that holds the share c of the posterior; over many objects, the truth
-should lie in it that often. So for each object the **level of the truth** is computed, that of the region whose border
-it is on: if the posterior is right, levels are uniform on [0, 1], and the share of levels up to c is the coverage of c.
-"""
+"""Whether the posterior is as sure as it should be: coverage of its credible regions, reliability of its counts."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
@@ -17,104 +11,83 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from air3d.air import Air
-from air3d.distributions import BoxNormal, Choice
+from air3d.answers import Answers, answers
+from air3d.checkpoint import Run
+from air3d.distributions import BoxNormal
 from air3d.elbo import log_count_posterior
-from air3d.infer import unroll
+from air3d.levels import position_levels, radius, yaw_level, yaw_masses
 from air3d.matching import match
-from air3d.posterior import Pose
+from air3d.metrics import over
 from air3d.prior import Prior
+from air3d.regions import Dreams, Residuals, residuals
 from scenes.objects import Objects
 
 LEVELS = (0.5, 0.9)
-CELLS = 60  # of a yaw bin: densities of yaws are compared cell by cell, of half a degree with 12 bins
 BARS = 10  # of the reliability curve
 
+Levels = dict[str, Float[np.ndarray, " object"]]  # of the truths, by what they are of
+Sizes = dict[str, float | None]
 
-@torch.no_grad()
+
 def calibration(
-    model: Air,
+    run: Run,
+    dreams: Dreams,
     images: Float[Tensor, "batch height width 3"],
     truth: Objects,
-    symmetry: Sequence[int],
     steps: int,
     batch_size: int = 100,
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Numbers for JSON (coverage, sizes of the regions, reliability of counts), and the levels of the truths.
+) -> tuple[dict[str, Any], dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Numbers for JSON, and for `plots.coverage` the levels of the truths: in the posterior's own regions, and in those
+    that `dreams` make of them.
 
-    Judged are found objects of the right identity. `symmetry` as in `metrics.score`.
+    Judged are found objects of the right identity.
     """
-    found, rho, pose = posteriors(model, images, steps, batch_size)
-    matching = match(found, truth)
+    said, symmetry = answers(run.model, images, steps, batch_size), run.scene.catalogue.symmetries
+    prior = deepcopy(run.model.prior).cpu()
+    own, own_sizes = of_posterior(said, truth, prior, symmetry)
+    seen, seen_sizes = of_dreams(dreams, residuals(said, truth, prior, symmetry))
+    numbers = {
+        "coverage": coverage(own),
+        "objects": {kind: len(levels) for kind, levels in own.items()},
+        **own_sizes,
+        "dreams": {"coverage": coverage(seen), **seen_sizes},
+        "count": reliability(said.rho, truth, prior.min_objects),
+    }
+    return numbers, {kind: (own[kind], seen[kind]) for kind in own}
+
+
+def of_posterior(said: Answers, truth: Objects, prior: Prior, symmetry: Sequence[int]) -> tuple[Levels, Sizes]:
+    """Levels of the truths in the posterior's own regions, and how large those of 90 % are (medians)."""
+    matching = match(said.objects, truth)
     chosen = matching.found & matching.identified
     scene, true = matching.scene[chosen], matching.true_slot[chosen]
-    row = scene * steps + matching.predicted_slot[chosen]
-    box, prior = BoxNormal(pose.box.mean[row], pose.box.std[row]), deepcopy(model.prior).cpu()
-    position = position_levels(box, torch.as_tensor(np.asarray(truth.position)[scene, true]), prior)
-    folds = np.asarray(symmetry)[matching.true_identity[chosen]].tolist()
-    yaw = np.asarray(truth.rotation)[scene, true].tolist()
-    masses = yaw_masses(pose)[row]
-    turned = [yaw_level(m, n, angle) for m, n, angle in zip(masses, folds, yaw, strict=True) if n > 0]
-    levels = {"position": position, "rotation": torch.tensor([level for level, _ in turned])}
-    numbers = {
-        "coverage": {name: {str(c): _mean((x <= c).float()) for c in LEVELS} for name, x in levels.items()},
-        "objects": {name: len(x) for name, x in levels.items()},
-        "position_90_radius_m": _median(radius(box, prior, 0.9)),
-        "rotation_90_width_deg": _median(torch.tensor([width for _, width in turned])),
-        "count": reliability(rho, truth, prior.min_objects),
+    row = scene * said.steps + matching.predicted_slot[chosen]
+    box = BoxNormal(said.pose.box.mean[row], said.pose.box.std[row])
+    position = position_levels(box, torch.as_tensor(truth.position[scene, true]), prior)
+    folds, yaw = np.asarray(symmetry)[matching.true_identity[chosen]], truth.rotation[scene, true]
+    each = zip(yaw_masses(said.pose)[row], folds.tolist(), yaw.tolist(), strict=True)
+    turned = np.array([yaw_level(masses, fold, angle) for masses, fold, angle in each if fold > 0]).reshape(-1, 2)
+    sizes = sizes_of(radius(box, prior, 0.9).numpy(), turned[:, 1])
+    return {"position": position.numpy(), "rotation": turned[:, 0]}, sizes
+
+
+def of_dreams(dreams: Dreams, seen: Residuals) -> tuple[Levels, Sizes]:
+    """The same in the regions that `dreams` make of the posterior's spread."""
+    turns, regions = ~np.isnan(seen.rotation), dreams.regions(seen.spread, seen.identity, 0.9)
+    levels = {
+        "position": dreams.levels("position", seen.identity, seen.position),
+        "rotation": dreams.levels("rotation", seen.identity[turns], seen.rotation[turns]),
     }
-    return numbers, levels
+    return levels, sizes_of(np.sqrt(regions.axes.prod(1)), 2 * np.degrees(regions.turn[turns]))
 
 
-def posteriors(
-    model: Air, images: Float[Tensor, "batch height width 3"], steps: int, batch_size: int
-) -> tuple[Objects, Float[Tensor, "batch step"], Pose]:
-    """Objects and rho of the greedy pass (see `infer.unroll`), and all its poses as one, that of step t of picture b in
-    row b * steps + t; on the CPU."""
-    rows = []
-    for part in images.split(batch_size):
-        poses: list[Pose] = []
-        objects, _, rho = unroll(model, part, steps, poses)
-        fields = ((p.box.mean, p.box.std, p.yaw_bin.logits, p.offset.mean, p.offset.std) for p in poses)
-        joined = (torch.stack(column, 1).flatten(0, 1) for column in zip(*fields, strict=True))
-        rows.append((objects.identity, objects.position, objects.rotation, objects.presence, rho, *joined))
-    *found, rho, mean, std, logits, within_mean, within_std = (torch.cat(x).cpu() for x in zip(*rows, strict=True))
-    return Objects(*found), rho, Pose(BoxNormal(mean, std), Choice(logits=logits), BoxNormal(within_mean, within_std))
+def coverage(levels: Levels) -> dict[str, dict[str, float | None]]:
+    """The share of truths in their regions of each of `LEVELS`."""
+    return {kind: {str(c): over(np.mean, x <= c) for c in LEVELS} for kind, x in levels.items()}
 
 
-def position_levels(box: BoxNormal, position: Float[Tensor, "object 3"], prior: Prior) -> Float[Tensor, " object"]:
-    """Level of the ellipsoid, in unsquashed coordinates, through the true position: chi-squared in the free axes."""
-    true = prior.to_unit(position).clamp(1e-6, 1 - 1e-6).logit()
-    square = (((true - box.mean) / box.std).square() * prior.free).sum(-1)
-    return torch.special.gammainc(prior.free.sum().expand_as(square) / 2, square / 2)
-
-
-def radius(box: BoxNormal, prior: Prior, level: float) -> Float[Tensor, " object"]:
-    """Metres: the geometric mean of the semi-axes, along x and y, of the region of that level."""
-    unit = box.mean.sigmoid()
-    axes = (prior.high - prior.low) * unit * (1 - unit) * box.std  # the sigmoid's slope at the centre
-    return axes[:, :2].prod(-1).sqrt() * math.sqrt(-2 * math.log(1 - level))  # of the chi-squared with two axes
-
-
-def yaw_masses(pose: Pose) -> Float[Tensor, "batch cell"]:
-    """The posterior mass of each of the circle's cells, from -pi on: exact, by the Gaussian's distribution function."""
-    edges = torch.linspace(0, 1, CELLS + 1, device=pose.offset.mean.device).logit()
-    below = torch.special.ndtr((edges - pose.offset.mean[..., None]) / pose.offset.std[..., None])
-    return (pose.yaw_bin.probs[..., None] * below.diff(dim=-1)).flatten(-2)
-
-
-def yaw_level(masses: Float[Tensor, " cell"], fold: int, yaw: float, level: float = 0.9) -> tuple[float, float]:
-    """Level of the true yaw (radians) modulo the mesh's symmetry, and the width of the region of `level` in degrees.
-
-    A region is a set of cells, the likeliest first. Within its cell, the truth counts as half-way.
-    """
-    cells = len(masses)
-    at = (torch.arange(cells) * fold) % cells // fold  # cells that the symmetry makes one
-    masses = masses.new_zeros(cells // fold + 1).index_add_(0, at, masses)
-    here = masses[int((yaw + math.pi) / (2 * math.pi) * cells * fold % cells / fold)]
-    ranked = masses.sort(descending=True).values.cumsum(0)
-    width = (int((ranked < level).sum()) + 1) * 360 / cells
-    return (masses[masses > here].sum() + here / 2).item(), width
+def sizes_of(radii: Float[np.ndarray, " object"], widths: Float[np.ndarray, " object"]) -> Sizes:
+    return {"position_90_radius_m": over(np.median, radii), "rotation_90_width_deg": over(np.median, widths)}
 
 
 def reliability(rho: Float[Tensor, "batch step"], truth: Objects, min_count: int) -> dict[str, Any]:
@@ -130,11 +103,3 @@ def reliability(rho: Float[Tensor, "batch step"], truth: Objects, min_count: int
     ]
     gap = sum(b["scenes"] * abs(b["confidence"] - b["right"]) for b in bars) / len(sure)
     return {"confidence": sure.mean().item(), "right": right.mean().item(), "ece": gap, "bars": bars}
-
-
-def _mean(values: Tensor) -> float | None:
-    return values.mean().item() if len(values) else None
-
-
-def _median(values: Tensor) -> float | None:
-    return values.median().item() if len(values) else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from air3d.files import plain
@@ -30,6 +30,7 @@ class Evaluation:
     rho: Float[Tensor, "batch step"]
     elbo: Float[Tensor, " batch"] | None
     squared_error: Float[Tensor, " batch"]
+    shows: Bool[np.ndarray, "batch true_slot"] | None
 
 
 @torch.no_grad()
@@ -40,11 +41,12 @@ def evaluate_scenes(
     symmetry: Sequence[int],
     bound: Bound | None = None,
     batch_size: int = 100,
+    shows: Bool[np.ndarray, "batch true_slot"] | None = None,
 ) -> Evaluation:
     """Every metric of `air3d.metrics.score`, reconstruction error, ELBO and time, for all scenes and per true count.
 
-    `propose` is the pass whose time is taken (wall clock, after one batch that warms up compilers and caches); the
-    bound is computed apart and costs nothing in `milliseconds_per_image`. `symmetry` as in `score`.
+    `shows` and `symmetry` as in `score`. `propose` is the pass whose time is taken (wall clock, after one batch that
+    warms up compilers and caches); the bound is computed apart and costs nothing in `milliseconds_per_image`.
     """
     propose(images[:batch_size])
     batches, seconds = [], 0.0
@@ -58,7 +60,7 @@ def evaluate_scenes(
         batches.append((objects.identity, objects.position, objects.rotation, objects.presence, rho, squared, elbo))
     *fields, rho, squared, elbo = (torch.cat(column).cpu() for column in zip(*batches, strict=True))
     objects = Objects(*fields)
-    metrics = _measure(objects, truth, symmetry, rho, squared, elbo)
+    metrics = _measure(objects, truth, symmetry, rho, squared, elbo, shows)
     metrics |= {
         "found_within_m": FOUND_WITHIN,
         "milliseconds_per_image": 1000 * seconds / len(images),
@@ -69,15 +71,22 @@ def evaluate_scenes(
     }
     counts = np.asarray(truth.count)
     for count in np.unique(counts):
-        at = torch.from_numpy(np.flatnonzero(counts == count))
-        part = _measure(objects[at], truth[at.numpy()], symmetry, rho[at], squared[at], elbo[at])
+        rows = np.flatnonzero(counts == count)
+        at, seen = torch.from_numpy(rows), shows[rows] if shows is not None else None
+        part = _measure(objects[at], truth[rows], symmetry, rho[at], squared[at], elbo[at], seen)
         metrics["by_count"][str(int(count))] = part
-    return Evaluation(metrics, objects, rho, elbo if bound is not None else None, squared)
+    return Evaluation(metrics, objects, rho, elbo if bound is not None else None, squared, shows)
 
 
 def _measure(
-    objects: Objects, truth: Objects, symmetry: Sequence[int], rho: Tensor, squared: Tensor, elbo: Tensor
+    objects: Objects,
+    truth: Objects,
+    symmetry: Sequence[int],
+    rho: Tensor,
+    squared: Tensor,
+    elbo: Tensor,
+    shows: np.ndarray | None,
 ) -> dict[str, Any]:
     """The probability that a slot is there at all is the product of the rho so far: it ranks the objects for AP."""
-    scores = score(objects, truth, symmetry, rho.cumprod(1).numpy())
+    scores = score(objects, truth, symmetry, rho.cumprod(1).numpy(), shows)
     return plain({**scores, "reconstruction_mse": squared.mean(), "elbo": elbo.mean()})

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from air3d.changed_scene import SceneChange
@@ -16,6 +16,7 @@ from air3d.direct import DirectConfig
 from air3d.splits import test_seed
 from renderers.base import Renderer
 from renderers.convert import to_floats, to_torch
+from renderers.visibility import turn_shows
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
 from scenes.layout import Layout, check_count
@@ -118,6 +119,15 @@ def held_out(scene: Scene, seed: int, scenes: int, counts: Sequence[int] | None 
 @torch.no_grad()
 def render(renderer: Renderer, truth: Objects, batch_size: int = 100) -> Float[Tensor, "batch height width 3"]:
     """The pictures of true scenes, in float32 as training sees them."""
+    return torch.cat([renderer.render(part) for part in parts_of(truth, renderer, batch_size)]).cpu()
+
+
+def turns_that_show(renderer: Renderer, truth: Objects, batch_size: int = 100) -> Bool[np.ndarray, "batch slot"]:
+    """Whether the pictures of true scenes tell how each object is turned, see `turn_shows`."""
+    return torch.cat([turn_shows(renderer, part) for part in parts_of(truth, renderer, batch_size)]).cpu().numpy()
+
+
+def parts_of(truth: Objects, renderer: Renderer, batch_size: int) -> list[Objects]:
+    """Batches of true scenes as tensors, where the renderer works."""
     device = renderer.background.device
-    parts = [to_torch(truth[start : start + batch_size], device) for start in range(0, len(truth), batch_size)]
-    return torch.cat([renderer.render(part) for part in parts]).cpu()
+    return [to_torch(truth[start : start + batch_size], device) for start in range(0, len(truth), batch_size)]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from air3d.air import Air, Schedule
 from air3d.elbo import expected_bound, importance_bound, log_count_posterior, prefix_bounds
-from air3d.posterior import Pose
+from air3d.posterior import Pose, Proposal
 from renderers.convert import channels_first
 from scenes.objects import Objects
 
@@ -46,9 +46,9 @@ def unroll(
     model: Air,
     pictures: Float[Tensor, "batch height width 3"],
     max_objects: int,
-    poses: list[Pose] | None = None,
+    said: list[tuple[Proposal, Pose]] | None = None,
 ) -> tuple[Objects, list[Tensor], Float[Tensor, "batch step"]]:
-    """The greedy pass: objects, canvases and rho (see `Inference`). Each step's pose is appended to `poses`."""
+    """The greedy pass: objects, canvases and rho (see `Inference`). What each step says is appended to `said`."""
     looked = model.posterior.encoder.look(channels_first(pictures))
     canvas, state = model.renderer.blank(len(pictures)), model.posterior.start(len(pictures))
     present = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
@@ -59,8 +59,8 @@ def unroll(
         present = present & (rho > 0.5)
         identity, pose = model.mode(proposal, model.sight(pictures, canvases[-1]))
         position, rotation = model.centre(pose)
-        if poses is not None:
-            poses.append(pose)
+        if said is not None:
+            said.append((proposal, pose))
         canvas = model.renderer.paint(canvas, identity, position, rotation, present.float())
         canvases.append(model.renderer.develop(canvas))
         steps.append((identity * present, position * present[:, None], rotation * present, present))

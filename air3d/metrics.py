@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from air3d.matching import Matching, match, turn_errors
 from renderers.convert import to_numpy
@@ -23,27 +23,38 @@ def score(
     truth: Objects,
     symmetry: Sequence[int],
     confidence: Float[np.ndarray, "batch slot"] | None = None,
+    shows: Bool[np.ndarray, "batch true_slot"] | None = None,
 ) -> dict[str, Any]:
     """Every metric of a batch of scenes, ready for JSON.
 
     `symmetry[k]` is the n-fold rotational symmetry of mesh k about +Z: 1 none, 0 full revolution. `confidence` is the
-    probability that each predicted slot holds an object; average precision is reported only where it is given.
+    probability that each predicted slot holds an object, `shows` whether the picture tells how a true one is turned
+    (`renderers.visibility.turn_shows`); what needs them is reported only where they are given.
     """
     matching = match(predicted, truth)
-    turned = rotation_errors(matching, symmetry)
+    errors = np.degrees(turn_errors(matching, symmetry))
+    turned = errors[~np.isnan(errors)]
     scores = {
         "scenes": len(matching.true_count),
         "objects": int(matching.true_count.sum()),
         **count_scores(matching),
         "found": _ratio(matching.found.sum(), matching.true_count.sum()),
-        "identity_accuracy": _over(np.mean, matching.identified[matching.found]),
-        "position_error_median_m": _over(np.median, matching.distance),
-        "position_error_mean_m": _over(np.mean, matching.distance),
+        "identity_accuracy": over(np.mean, matching.identified[matching.found]),
+        "position_error_median_m": over(np.median, matching.distance),
+        "position_error_mean_m": over(np.mean, matching.distance),
         "position_pairs": len(matching.distance),
-        "rotation_error_median_deg": _over(np.median, np.degrees(turned)),
+        "rotation_error_median_deg": over(np.median, turned),
         "rotation_objects": len(turned),
-        **by_identity(matching, truth, symmetry),
+        "found_by_identity": found_by_identity(matching, truth, len(symmetry)),
+        **turned_by_identity(matching, errors, symmetry),
     }
+    if shows is not None:
+        seen = np.where(shows[matching.scene, matching.true_slot], errors, np.nan)
+        scores["turn_shows"] = {
+            "rotation_objects": int((~np.isnan(seen)).sum()),
+            "rotation_error_median_deg": over(np.median, seen[~np.isnan(seen)]),
+            **turned_by_identity(matching, seen, symmetry),
+        }
     if confidence is not None:
         scores["average_precision"] = {
             "any" if np.isinf(threshold) else f"{threshold:.2f}": average_precision(
@@ -61,34 +72,35 @@ def count_scores(matching: Matching) -> dict[str, Any]:
     confusion = np.zeros((size, size), dtype=int)
     np.add.at(confusion, (true, predicted), 1)
     return {
-        "count_accuracy": _over(np.mean, true == predicted),
+        "count_accuracy": over(np.mean, true == predicted),
         "count_accuracy_by_count": {
-            str(count): _over(np.mean, predicted[true == count] == count) for count in np.unique(true)
+            str(count): over(np.mean, predicted[true == count] == count) for count in np.unique(true)
         },
         "count_confusion": confusion.tolist(),
     }
 
 
-def rotation_errors(matching: Matching, symmetry: Sequence[int]) -> Float[np.ndarray, " object"]:
-    """The `turn_errors` of the pairs that have one."""
-    errors = turn_errors(matching, symmetry)
-    return errors[~np.isnan(errors)]
-
-
-def by_identity(matching: Matching, truth: Objects, symmetry: Sequence[int]) -> dict[str, dict[str, float | None]]:
-    """What differs from mesh to mesh, by its number: the share that is found, and of meshes that have a rotation the
-    median yaw error in degrees, and without symmetry the share turned by more than 90, which a median does not show."""
+def found_by_identity(matching: Matching, truth: Objects, identities: int) -> dict[str, float | None]:
+    """The share of each mesh's true objects that is found, by the mesh's number."""
     truth = to_numpy(truth)
     real = truth.identity[truth.presence > 0.5]
-    errors, meshes = np.degrees(turn_errors(matching, symmetry)), range(len(symmetry))
-    found = [matching.found & (matching.true_identity == k) for k in meshes]
-    turned = [errors[(matching.true_identity == k) & ~np.isnan(errors)] for k in meshes]
+    found = matching.true_identity[matching.found]
+    return {str(k): _ratio((found == k).sum(), (real == k).sum()) for k in range(identities)}
+
+
+def turned_by_identity(
+    matching: Matching, errors: Float[np.ndarray, " pair"], symmetry: Sequence[int]
+) -> dict[str, dict[str, float | None]]:
+    """Of meshes that have a rotation, by their number: the median yaw error in degrees, and without symmetry the share
+    turned by more than 90, which a median does not show. Pairs without an error (NaN) do not count."""
+    turned = [errors[(matching.true_identity == k) & ~np.isnan(errors)] for k in range(len(symmetry))]
     return {
-        "found_by_identity": {str(k): _ratio(found[k].sum(), (real == k).sum()) for k in meshes},
         "rotation_error_median_deg_by_identity": {
-            str(k): _over(np.median, turned[k]) for k in meshes if symmetry[k] > 0
+            str(k): over(np.median, turned[k]) for k, fold in enumerate(symmetry) if fold > 0
         },
-        "rotation_reversed_by_identity": {str(k): _over(np.mean, turned[k] > 90) for k in meshes if symmetry[k] == 1},
+        "rotation_reversed_by_identity": {
+            str(k): over(np.mean, turned[k] > 90) for k, fold in enumerate(symmetry) if fold == 1
+        },
     }
 
 
@@ -127,7 +139,8 @@ def _area(hits: Float[np.ndarray, " prediction"], positives: int) -> float:
     return float(np.sum(np.diff(right / positives, prepend=0.0) * envelope))
 
 
-def _over(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:
+def over(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:
+    """A statistic of values, None where there are none or it is no finite number."""
     if len(values) == 0:
         return None
     result = float(statistic(values))

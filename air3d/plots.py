@@ -149,25 +149,29 @@ def position_error_histogram(path: Path | str, distances: np.ndarray, found_with
     save(figure, path)
 
 
-def coverage(path: Path | str, levels: Mapping[str, np.ndarray], bars: Sequence[Mapping[str, float]]) -> None:
+def coverage(path: Path | str, levels: Mapping[str, Sequence[np.ndarray]], bars: Sequence[Mapping[str, float]]) -> None:
     """Share of truths inside their credible region against its level, and counts right against how sure of them.
 
-    `levels`: of the truths, by what they are of. `bars`: confidence, right and scenes of each step.
+    `levels`: of the truths, by what they are of: in the posterior's own regions (dashed), and in those scaled by
+    dreams. `bars`: confidence, right and scenes of each step.
     """
     figure, axes = sheet(5.4, 4.6)
     axes.plot([0, 1], [0, 1], color=INK, lw=1, ls=":", label="as it should be")
-    for colour, (name, values) in zip(COLOURS, levels.items(), strict=False):
-        ranked = np.sort(np.asarray(values, dtype=float))
-        if len(ranked):
-            axes.step([0, *ranked, 1], [0, *np.arange(1, len(ranked) + 1) / len(ranked), 1], color=colour, lw=1.8,
-                      where="post", label=f"{name}: {len(ranked)} objects")  # fmt: skip
-    x, y = ([bar[key] for bar in bars] for key in ("confidence", "right"))
-    axes.plot(x, y, color=COLOURS[2], lw=1.2, marker="o", ms=4, label="count")
-    for bar in bars:
-        axes.annotate(str(bar["scenes"]), (bar["confidence"], bar["right"]), (-4, 4), textcoords="offset points",
-                      ha="right", fontsize=8, color=COLOURS[2])  # fmt: skip
-    axes.set(xlabel="how sure the posterior is", ylabel="share that is right", xlim=(0, 1.01), ylim=(0, 1.03))
-    axes.legend(frameon=False, loc="upper left")
+    for colour, (name, regions) in zip(COLOURS, levels.items(), strict=False):
+        for values, dashes, whose in zip(
+            regions, ("--", "-"), ("the posterior's own", "scaled by dreams"), strict=True
+        ):
+            ranked = np.sort(np.asarray(values, dtype=float))
+            if len(ranked):
+                axes.step([0, *ranked, 1], [0, *np.arange(1, len(ranked) + 1) / len(ranked), 1], color=colour, lw=1.8,
+                          ls=dashes, where="post", label=f"{name}, {whose}: {len(ranked)} objects")  # fmt: skip
+    x, y, scenes = ([bar[key] for bar in bars] for key in ("confidence", "right", "scenes"))
+    axes.scatter(x, y, s=[12 + 6 * np.sqrt(n) for n in scenes], color=COLOURS[2], alpha=0.8, label="count, with scenes")
+    for sure, right, n in zip(x, y, scenes, strict=True):
+        axes.annotate(f"{n:.0f}", (sure, right), (-12, -3), textcoords="offset points", ha="right", fontsize=8,
+                      color=COLOURS[2])  # fmt: skip
+    axes.set(xlabel="how sure the answer is", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.04))
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
     save(figure, path)
 
 

@@ -74,33 +74,46 @@ def table(metrics: dict[str, Any]) -> str:
 
 def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
     """A few lines under the table: rotation by object, how sure the network was and whether rightly."""
-    turned, far = metrics["rotation_error_median_deg_by_identity"], metrics["rotation_reversed_by_identity"]
-    each = (f"{names[int(k)]} {error:.1f}{beyond(far.get(k))}" for k, error in turned.items() if error is not None)
-    lines = [f"rotation error, median, deg, by object: {', '.join(each) or '-'}"]
+    lines = [f"rotation error, median, deg, by object: {turned(metrics, names)}"]
+    if shown := metrics.get("turn_shows"):
+        lines.append(f"the same where the turn shows: {turned(shown, names)}")
     if numbers := metrics.get("calibration"):  # optimisation has none
         count = numbers["count"]
         sure = f"{count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}"
         lines.append(f"sure of its counts: {sure}")
-        lines += [region(numbers, name) for name, objects in numbers["objects"].items() if objects]
+        for kind in (kind for kind, objects in numbers["objects"].items() if objects):
+            lines.append(f"true {kind} inside its {levels(numbers, kind)} credible regions: {region(numbers, kind)}")
+            lines.append(f"  inside those that dreams have scaled: {region(numbers['dreams'], kind)}")
     if "importance_bound" in metrics:
         bound, samples = metrics["importance_bound"], metrics["importance_samples"]
         lines.append(f"importance-weighted bound, {samples} draws: {bound:.1f} nats (ELBO {metrics['elbo']:.1f})")
     return "\n".join(lines)
 
 
+def turned(metrics: dict[str, Any], names: Sequence[str]) -> str:
+    """Yaw errors by object, with the share that is worse than any median shows."""
+    errors, far = metrics["rotation_error_median_deg_by_identity"], metrics["rotation_reversed_by_identity"]
+    each = (f"{names[int(k)]} {error:.1f}{beyond(far.get(k))}" for k, error in errors.items() if error is not None)
+    return ", ".join(each) or "-"
+
+
 def beyond(share: float | None) -> str:
     return "" if share is None else f" ({share:.1%} beyond 90)"
 
 
-def region(numbers: dict[str, Any], name: str) -> str:
-    """Coverage of the credible regions of the position or of the rotation, and how large they are."""
-    inside = " and ".join(f"{share:.1%}" for share in numbers["coverage"][name].values())
-    levels = " and ".join(f"{float(level):.0%}" for level in numbers["coverage"][name])
+def levels(numbers: dict[str, Any], kind: str) -> str:
+    return " and ".join(f"{float(level):.0%}" for level in numbers["coverage"][kind])
+
+
+def region(numbers: dict[str, Any], kind: str) -> str:
+    """Coverage of the credible regions of the position or of the rotation, and how large the largest are."""
+    inside = " and ".join(f"{share:.1%}" for share in numbers["coverage"][kind].values())
+    radius, width = numbers["position_90_radius_m"], numbers["rotation_90_width_deg"]
     size = {
-        "position": f"{100 * numbers['position_90_radius_m']:.2f} cm radius",
-        "rotation": f"{numbers['rotation_90_width_deg'] or 0:.1f} degrees wide",
-    }[name]
-    return f"true {name} inside its {levels} credible regions: {inside} (the latter: {size}, median)"
+        "position": "no radius known" if radius is None else f"{100 * radius:.2f} cm radius",
+        "rotation": "no width known" if width is None else f"{width:.1f} degrees wide",
+    }[kind]
+    return f"{inside} (the latter: {size}, median)"
 
 
 TABLE: list[tuple[str, str, Callable[[Any], str]]] = [

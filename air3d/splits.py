@@ -5,6 +5,7 @@ from __future__ import annotations
 VALIDATION_OFFSET = 1_000_003
 TEST_OFFSET = 2_000_003
 DATASET_OFFSET = 3_000_003
+DREAM_OFFSET = 4_000_003
 
 
 def train_seed(seed: int) -> int:
@@ -25,6 +26,11 @@ def test_seed(seed: int) -> int:
 def dataset_seed(seed: int) -> int:
     """Data-set seed of the frozen scenes that generate.py writes, so that they can serve as test scenes."""
     return DATASET_OFFSET + seed
+
+
+def dream_seed(seed: int) -> int:
+    """Data-set seed of the scenes by which a trained network's credible regions are scaled."""
+    return DREAM_OFFSET + seed
 
 
 test_seed.__test__ = False  # type: ignore[attr-defined]  # pytest must not take it for a test

@@ -1,6 +1,9 @@
-"""How many pixels of a picture each object owns."""
+"""How much of each object a picture shows: its pixels, and whether they tell how it is turned."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Int
@@ -9,6 +12,10 @@ from torch import Tensor
 from renderers.base import Renderer
 from renderers.canvas import DEPTH, LOG_CLEAR, WEIGHT
 from scenes.objects import Objects
+
+TURN, TELLING, CHANGE = math.radians(30), 8, 0.3
+"""What counts as seeing a turn: radians, pixels, and how much one of a pixel's colours changes. Less than 0.3 is what
+the facets of a plate or a bowl do."""
 
 
 @torch.no_grad()
@@ -34,3 +41,20 @@ def owned_pixels(renderer: Renderer, objects: Objects) -> Bool[Tensor, "batch ob
 def visible_pixels(renderer: Renderer, objects: Objects) -> Int[Tensor, "batch object"]:
     """Number of pixels that show each object; 0 where it is hidden or absent."""
     return owned_pixels(renderer, objects).sum((2, 3))
+
+
+@torch.no_grad()
+def turn_shows(renderer: Renderer, objects: Objects) -> Bool[Tensor, "batch object"]:
+    """Whether a turn of the object would be seen (tensors): by `TURN` to either side, it changes the colour of
+    `TELLING` pixels or more by `CHANGE`. False for absent objects, bodies of revolution and a mug whose handle is
+    hidden, be it by the mug itself."""
+    picture = renderer.render(objects)
+
+    def changed(slot: int, turn: float) -> Bool[Tensor, " batch"]:
+        rotation = objects.rotation.clone()
+        rotation[:, slot] += turn
+        difference = (renderer.render(replace(objects, rotation=rotation)) - picture).abs().amax(-1)
+        return (difference >= CHANGE).sum((1, 2)) >= TELLING
+
+    shown = [changed(slot, -TURN) & changed(slot, TURN) for slot in range(objects.slots)]
+    return torch.stack(shown, 1) & (objects.presence > 0.5)

@@ -7,6 +7,7 @@ from jaxtyping import install_import_hook
 # Where tensors go in and out. Not here: configurations (filled from lists, annotated as tuples) and numba's kernels.
 CHECKED = [
     "air3d.air",
+    "air3d.answers",
     "air3d.calibration",
     "air3d.distributions",
     "air3d.draws",
@@ -18,8 +19,10 @@ CHECKED = [
     "air3d.gradients.nvil",
     "air3d.gradients.sampled",
     "air3d.infer",
+    "air3d.levels",
     "air3d.likelihood",
     "air3d.posterior",
+    "air3d.regions",
     "renderers.canvas",
     "renderers.convert",
     "renderers.projection",

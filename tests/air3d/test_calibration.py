@@ -10,10 +10,11 @@ import torch
 from small_runs import small_run
 from torch import Tensor
 
-from air3d.calibration import position_levels, radius, reliability, yaw_level, yaw_masses
+from air3d.calibration import reliability
 from air3d.distributions import BoxNormal, Choice
 from air3d.draws import Schedule
 from air3d.infer import bound, weighted_bound
+from air3d.levels import position_levels, radius, yaw_level, yaw_masses
 from air3d.likelihood import log_likelihood
 from air3d.posterior import Pose
 from air3d.prior import Prior

@@ -62,7 +62,12 @@ def judged(scene):
     images = torch.rand(10, 32, 32, 3, generator=torch.Generator().manual_seed(1))
     oracle = Oracle(images, truth)
     bound = lambda pictures: torch.full((len(pictures),), -7.0)  # noqa: E731
-    return images, truth, oracle, evaluate_scenes(oracle, images, truth, [1, 1, 1, 1], bound, batch_size=4)
+    return (
+        images,
+        truth,
+        oracle,
+        evaluate_scenes(oracle, images, truth, [1, 1, 1, 1], bound, batch_size=4, shows=truth.identity == 2),
+    )
 
 
 def test_what_is_measured(judged):
@@ -97,6 +102,7 @@ def test_what_is_written(judged, scene, tmp_path):
     turned = [row["rotation_error_deg"] for row in objects if row["object"] in ("mug", "saucepan")]
     assert turned and max(map(float, turned)) < 1e-3
     assert {row["rotation_error_deg"] for row in objects if row["object"] in ("plate", "bowl")} <= {""}
+    assert all((row["object"] == scene.catalogue.names[2]) == (row["turn_shows"] == "1") for row in objects)
     lines = table(evaluation.metrics).splitlines()
     assert lines[0].split()[-5:] == ["all", "0", "1", "2", "3"] and len({len(line) for line in lines}) == 1
     assert next(line for line in lines if line.startswith("counted right")).split()[2:4] == ["90.0%", "66.7%"]
@@ -174,6 +180,8 @@ def test_evaluate_from_the_command_line(run_dir):
     assert {"count_accuracy", "found", "reconstruction_mse", "elbo", "milliseconds_per_image"} <= set(written)
     assert written["importance_samples"] == 2 and "importance-weighted bound, 2 draws" in done.stdout
     assert "sure of its counts" in done.stdout and "rotation error, median, deg, by object" in done.stdout
+    assert "where the turn shows" in done.stdout
+    assert set(written["calibration"]["dreams"]["coverage"]) == {"position", "rotation"}
     assert sum(bar["scenes"] for bar in written["calibration"]["count"]["bars"]) == 6
     assert (run_dir / "evaluation" / "calibration.png").stat().st_size > 1000
     for part in written["by_count"].values():

@@ -212,3 +212,19 @@ def test_what_is_missed_and_what_is_reversed_by_object():
     scores = score(answer, truth, SYMMETRY)
     assert scores["found_by_identity"] == {str(MUG): 2 / 3, str(CUBE): 1, str(PLATE): None}
     assert scores["rotation_reversed_by_identity"] == {str(MUG): 0.5}, "a cube that is turned by 115 degrees is not"
+
+
+def test_what_shows_is_judged_apart():
+    truth = objects([(MUG, 0, 0, 1.0), (CUBE, 0.3, 0, 0.2)], [(MUG, 0, 0, 1.0)], [(MUG, 0, 0, 1.0)])
+    answer = objects([(CUBE, 0.3, 0, 0.4), (MUG, 0, 0, 1.1)], [(MUG, 0, 0, 1.0 + 3.0)], [(MUG, 0, 0, 1.3)])
+    shows = np.zeros((3, 4), bool)
+    shows[0, 0], shows[2, 0] = True, True
+    scores = strict(score(answer, truth, SYMMETRY, shows=shows))
+    shown = scores["turn_shows"]
+    assert shown["rotation_objects"] == 2 and scores["rotation_objects"] == 4
+    assert shown["rotation_error_median_deg"] == pytest.approx(math.degrees(0.2), abs=1e-3)
+    assert shown["rotation_reversed_by_identity"] == {str(MUG): 0.0} and shown[
+        "rotation_error_median_deg_by_identity"
+    ] == {str(MUG): pytest.approx(math.degrees(0.2), abs=1e-3), str(CUBE): None}
+    assert scores["rotation_reversed_by_identity"] == {str(MUG): pytest.approx(1 / 3)}
+    assert "turn_shows" not in score(answer, truth, SYMMETRY)

@@ -1,0 +1,54 @@
+"""What a network says of pictures with all it says about how sure it is, not only the likeliest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from air3d.air import Air
+from air3d.distributions import BoxNormal, Choice
+from air3d.infer import unroll
+from air3d.posterior import Pose, Proposal
+from scenes.objects import Objects
+
+
+@dataclass
+class Answers:
+    """The greedy pass over a batch of pictures, on the CPU.
+
+    objects, rho: see `infer.Inference`; identity: the probabilities of each step's identities; pose: given the
+    likeliest identity, those of all steps as one, that of step t of picture b in row b * steps + t; canvas: the
+    reconstruction.
+    """
+
+    objects: Objects
+    rho: Float[Tensor, "batch step"]
+    identity: Float[Tensor, "batch step mesh"]
+    pose: Pose
+    canvas: Float[Tensor, "batch height width 3"]
+
+    @property
+    def steps(self) -> int:
+        return self.rho.shape[1]
+
+
+@torch.no_grad()
+def answers(model: Air, pictures: Float[Tensor, "batch height width 3"], steps: int, batch_size: int = 100) -> Answers:
+    """Runs the network for `steps` steps, `batch_size` pictures at a time."""
+    rows = []
+    for part in pictures.split(batch_size):
+        said: list[tuple[Proposal, Pose]] = []
+        objects, canvases, rho = unroll(model, part, steps, said)
+        fields = ((p.box.mean, p.box.std, p.yaw_bin.logits, p.offset.mean, p.offset.std) for _, p in said)
+        joined = (torch.stack(column, 1).flatten(0, 1) for column in zip(*fields, strict=True))
+        identity = torch.stack([proposal.identity.probs for proposal, _ in said], 1)
+        found = objects.identity, objects.position, objects.rotation, objects.presence
+        rows.append((*found, rho, identity, canvases[-1], *joined))
+    *found, rho, identity, canvas, mean, std, logits, within_mean, within_std = (
+        torch.cat(column).cpu() for column in zip(*rows, strict=True)
+    )
+    pose = Pose(BoxNormal(mean, std), Choice(logits=logits), BoxNormal(within_mean, within_std))
+    return Answers(Objects(*found), rho, identity, pose, canvas)
