@@ -20,15 +20,15 @@ class Answers:
     """The greedy pass over a batch of pictures, on the CPU.
 
     objects, rho: see `infer.Inference`; identity: the probabilities of each step's identities; pose: given the
-    likeliest identity, those of all steps as one, that of step t of picture b in row b * steps + t; canvas: the
-    reconstruction.
+    likeliest identity, those of all steps as one, that of step t of picture b in row b * steps + t; unexplained:
+    the mean square of what the reconstruction leaves, per pixel and channel.
     """
 
     objects: Objects
     rho: Float[Tensor, "batch step"]
     identity: Float[Tensor, "batch step mesh"]
     pose: Pose
-    canvas: Float[Tensor, "batch height width 3"]
+    unexplained: Float[Tensor, " batch"]
 
     @property
     def steps(self) -> int:
@@ -46,9 +46,10 @@ def answers(model: Air, pictures: Float[Tensor, "batch height width 3"], steps: 
         joined = (torch.stack(column, 1).flatten(0, 1) for column in zip(*fields, strict=True))
         identity = torch.stack([proposal.identity.probs for proposal, _ in said], 1)
         found = objects.identity, objects.position, objects.rotation, objects.presence
-        rows.append((*found, rho, identity, canvases[-1], *joined))
-    *found, rho, identity, canvas, mean, std, logits, within_mean, within_std = (
+        unexplained = (canvases[-1] - part).square().flatten(1).mean(1)
+        rows.append((*found, rho, identity, unexplained, *joined))
+    *found, rho, identity, unexplained, mean, std, logits, within_mean, within_std = (
         torch.cat(column).cpu() for column in zip(*rows, strict=True)
     )
     pose = Pose(BoxNormal(mean, std), Choice(logits=logits), BoxNormal(within_mean, within_std))
-    return Answers(Objects(*found), rho, identity, pose, canvas)
+    return Answers(Objects(*found), rho, identity, pose, unexplained)

@@ -81,9 +81,13 @@ def residuals(said: Answers, truth: Objects, prior: Prior, symmetry: Sequence[in
 
 
 class Dreams:
-    """The residuals of many dreams, by identity; `kind` is "position" or "rotation"."""
+    """The residuals of many dreams, by identity; `kind` is "position" or "rotation".
 
-    def __init__(self, seen: Residuals, symmetry: Sequence[int]) -> None:
+    `most_unexplained` is the largest mean square error that a dream was left with.
+    """
+
+    def __init__(self, seen: Residuals, symmetry: Sequence[int], most_unexplained: float = math.inf) -> None:
+        self.most_unexplained = most_unexplained
         self.furthest = math.pi / np.maximum(symmetry, 1)  # that a yaw can be from the truth
         self.sorted = {
             (kind, k): np.sort(values[(seen.identity == k) & ~np.isnan(values)])
@@ -115,4 +119,4 @@ def dream(run: Run, number: int = DREAMS) -> Dreams:
     steps = prior.max_objects + (prior.max_objects > prior.min_objects)
     said = answers(run.model, render(run.renderer, truth).to(run.renderer.background.device), steps)
     symmetry = run.scene.catalogue.symmetries
-    return Dreams(residuals(said, truth, prior, symmetry), symmetry)
+    return Dreams(residuals(said, truth, prior, symmetry), symmetry, said.unexplained.max().item())

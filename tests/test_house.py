@@ -72,7 +72,7 @@ def readme_commands() -> list[str]:
 
 
 def test_readme_shows_every_program():
-    programs = {"train.py", "evaluate.py", "compare.py", "generate.py"}
+    programs = {"train.py", "evaluate.py", "infer.py", "compare.py", "generate.py"}
     assert {command.split()[1] for command in readme_commands()} >= programs
 
 

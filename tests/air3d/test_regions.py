@@ -39,7 +39,7 @@ def said(identity: list[int], rotation: list[float], logits: list[list[float]], 
     pose = Pose(
         box, Choice(logits=torch.tensor(logits)), BoxNormal(torch.zeros(number, 4), torch.full((number, 4), 0.2))
     )
-    return Answers(objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, torch.zeros(number, 8, 8, 3))
+    return Answers(objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, torch.zeros(number))
 
 
 def seen(identity: int, position: np.ndarray, rotation: np.ndarray) -> Residuals:
@@ -107,7 +107,7 @@ def test_a_network_is_asked_about_its_own_dreams() -> None:
     run = load_run(ROOT / "pretrained" / "single_object")
     dreams, truth, prior = dream(run, 400), run.scene.batch(77, range(400)), run.model.prior
     said_of = answers(run.model, render(run.renderer, truth), prior.max_objects)
-    assert said_of.identity.shape == (400, 1, 3) and said_of.canvas.shape == (400, 64, 64, 3)
+    assert said_of.identity.shape == (400, 1, 3) and said_of.unexplained.max() < 2 * dreams.most_unexplained
     found = residuals(said_of, truth, prior, run.scene.catalogue.symmetries)
     assert len(found.identity) > 390, "enough are found and named right to say something"
     own = found.position**2 < -2 * math.log(1 - 0.9)  # the chi-squared with two axes
