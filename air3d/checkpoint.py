@@ -51,6 +51,11 @@ def save_config(config: Config, run_dir: Path) -> None:
 
 def load_config(run_dir: Path | str) -> Config:
     """The configuration a run was started with. Raises UserError where there is none or it does not parse."""
+    return typed(stored_settings(run_dir), Config)
+
+
+def stored_settings(run_dir: Path | str) -> dict[str, Any]:
+    """What stands in a run's config.yaml. Raises UserError where there is none or it holds none."""
     path = Path(run_dir) / "config.yaml"
     try:
         stored = yaml.safe_load(path.read_text())
@@ -62,7 +67,7 @@ def load_config(run_dir: Path | str) -> Config:
         raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if not isinstance(stored, dict):
         raise UserError(f"{path} is damaged: it holds no settings")
-    return typed(stored, Config)
+    return stored
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import infer as infer_py
 from air3d import cli
 from air3d.checkpoint import load_run
 from air3d.held_out import render
@@ -27,15 +26,6 @@ TABLETOP = f"run={ROOT / 'pretrained' / 'tabletop'}"
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("infer_py", ROOT / "infer.py")
-    assert spec and spec.loader
-    module = sys.modules["infer_py"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Objects]:
     """Sixty pictures on disk, and what they show."""
     run, folder = load_run(ROOT / "pretrained" / "tabletop"), tmp_path_factory.mktemp("tables")
@@ -45,14 +35,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Objects]:
     return folder, truth
 
 
-def infer(script: ModuleType, out: Path, *words: str) -> list[dict]:
-    script.main(cli.compose("infer", [TABLETOP, f"out={out}", "dreams=300", *words]))
+def infer(out: Path, *words: str) -> list[dict]:
+    infer_py.main(cli.compose("infer", [TABLETOP, f"out={out}", "dreams=300", *words]))
     return json.loads((out / "scenes.json").read_text())["scenes"]
 
 
-def test_what_stands_where_and_how_sure(script, tables, tmp_path, capsys):
+def test_what_stands_where_and_how_sure(tables, tmp_path, capsys):
     folder, truth = tables
-    scenes = infer(script, tmp_path, f"pictures={folder}", "show=3")
+    scenes = infer(tmp_path, f"pictures={folder}", "show=3")
     assert [scene["image_filename"] for scene in scenes] == [f"{index:02d}.png" for index in range(60)]
     right = [len(scene["objects"]) == count for scene, count in zip(scenes, truth.count.tolist(), strict=True)]
     trusted = [index for index, scene in enumerate(scenes) if not scene["doubtful"]]
@@ -77,22 +67,22 @@ def test_what_stands_where_and_how_sure(script, tables, tmp_path, capsys):
     assert "59.png: " in said and "turned" in said and "90% regions" in said
 
 
-def test_a_larger_region_holds_more(script, tables, tmp_path):
+def test_a_larger_region_holds_more(tables, tmp_path):
     folder, _ = tables
-    few, many = (infer(script, tmp_path, f"pictures={folder / '03.png'}", f"level={x}", "show=0") for x in (0.5, 0.9))
+    few, many = (infer(tmp_path, f"pictures={folder / '03.png'}", f"level={x}", "show=0") for x in (0.5, 0.9))
     pairs = list(zip(few[0]["objects"], many[0]["objects"], strict=True))
     assert pairs and all(a["region"]["x"] < b["region"]["x"] for a, b in pairs)
     assert [a["3d_coords"] for a, _ in pairs] == [b["3d_coords"] for _, b in pairs]
 
 
-def test_a_larger_picture_is_the_same_and_noise_is_not_trusted(script, tables, tmp_path, capsys):
+def test_a_larger_picture_is_the_same_and_noise_is_not_trusted(tables, tmp_path, capsys):
     folder, _ = tables
     (tmp_path / "images").mkdir()
     Image.open(folder / "03.png").resize((192, 192), Image.Resampling.NEAREST).save(tmp_path / "images" / "large.png")
     noise = torch.randint(0, 256, (64, 64, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     Image.fromarray(noise.numpy()).save(tmp_path / "images" / "noise.png")
-    large, strange = infer(script, tmp_path, f"pictures={tmp_path}", "show=0")
-    (small,) = infer(script, tmp_path / "small", f"pictures={folder / '03.png'}", "show=0")
+    large, strange = infer(tmp_path, f"pictures={tmp_path}", "show=0")
+    (small,) = infer(tmp_path / "small", f"pictures={folder / '03.png'}", "show=0")
     assert [entry["shape"] for entry in large["objects"]] == [entry["shape"] for entry in small["objects"]]
     assert large["objects"][0]["3d_coords"] == pytest.approx(small["objects"][0]["3d_coords"], abs=1e-6)
     assert strange["doubtful"] and not large["doubtful"] and "DOUBTFUL" in capsys.readouterr().out
@@ -113,7 +103,7 @@ def test_a_larger_picture_is_the_same_and_noise_is_not_trusted(script, tables, t
         (["pictures=WIDE", "levle=0.5"], "did you mean level"),
     ],
 )
-def test_bad_input_gets_one_line(script, words, said, tmp_path):
+def test_bad_input_gets_one_line(words, said, tmp_path):
     (tmp_path / "empty").mkdir()
     for name, size in (("small", (16, 16)), ("wide", (128, 64))):
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
@@ -122,7 +112,7 @@ def test_bad_input_gets_one_line(script, words, said, tmp_path):
     for name, place in places.items():
         words = [word.replace(name, str(place)) for word in words]
     with pytest.raises(UserError, match=said) as error:
-        infer(script, tmp_path / "out", *words)
+        infer(tmp_path / "out", *words)
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
 
 

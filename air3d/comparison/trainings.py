@@ -10,10 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
-from air3d.checkpoint import load_checkpoint, load_config
+from air3d.checkpoint import load_checkpoint, load_config, stored_settings
 from air3d.cli import compose
 from air3d.comparison.plan import ROOT
 from air3d.config import Config, typed
@@ -29,24 +30,25 @@ def configured(words: Sequence[str]) -> Config:
     return typed(compose("train", list(words)), Config)
 
 
-def fingerprint(config: Config) -> str:
-    """Ten hexadecimal digits that two configurations share if they learn the same."""
-    settings = {name: value for name, value in config.plain().items() if name not in ELSEWHERE}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits that two configurations (`Config.plain`) share if they learn the same."""
+    learned = {name: value for name, value in settings.items() if name not in ELSEWHERE}
+    return hashlib.sha256(json.dumps(learned, sort_keys=True).encode()).hexdigest()[:10]
 
 
 def folder_of(runs: Path, name: str, config: Config) -> Path:
     """Where this configuration was trained, under whatever name, or is to be."""
-    mark = fingerprint(config)
+    mark = fingerprint(config.plain())
     there = (path.parent for path in sorted(runs.glob("*/config.yaml")) if mark_of(path.parent) == mark)
     return next(there, runs / f"{name}_seed{config.seed}_{mark}")
 
 
 def mark_of(folder: Path) -> str | None:
-    """The fingerprint of a training that is there: with today's defaults for settings that it did not know yet."""
+    """The fingerprint of a training that is there. One from before a setting existed shares its mark with none of
+    today's: nobody knows whether it did what today's default says."""
     try:
-        return fingerprint(load_config(folder))
-    except UserError:  # damaged, or of a version with other settings
+        return fingerprint(stored_settings(folder))
+    except UserError:  # damaged
         return None
 
 
