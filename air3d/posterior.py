@@ -38,7 +38,8 @@ NUDGE = 0.05
 
 @dataclass
 class PosteriorConfig:
-    """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur.
+    """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `looks`: how many closer looks
+    a pose is read from; from the second on they are centred on the object, whose yaw shows only then.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
     Then it should have a `query`: without one it looks for the same at every step.
@@ -50,11 +51,12 @@ class PosteriorConfig:
     hidden: int = 128
     yaw_bins: int = 12
     initial_std: float = 0.5
+    looks: int = 2
     residual: bool = True
     query: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std"):
+        for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std", "looks"):
             if getattr(self, name) <= 0:
                 raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
 
@@ -173,16 +175,18 @@ class Posterior(nn.Module):
         identity: Int[Tensor, " batch"],
         sight: Float[Tensor, "batch 6 height width"],
     ) -> Pose:
-        """The pose of the attended object if it is a `identity`: a correction to the attended place, and then a closer
-        look there for the last millimetres and the yaw. Where it looks counts as an observation, as the canvas does:
-        no gradient runs back through it."""
+        """The pose of the attended object if it is a `identity`: a correction to the attended place, and then closer
+        looks, each where the one before moved it, for the last millimetres and the yaw. Where it looks counts as an
+        observation, as the canvas does: no gradient runs back through it."""
         seen = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
         correction = self.correction(seen)
-        place = proposal.place + REACH * correction[:, :2].tanh()
-        first = inside(place, correction[:, 2:]).detach().sigmoid()
-        closer = self.glimpse(sight, identity, self.prior.to_metres(first))
-        nudge, log_std = self.nudge(torch.cat([closer.flatten(1), seen], -1)).chunk(2, -1)
-        mean = inside(place + NUDGE * nudge[:, :2].tanh(), correction[:, 2:] + nudge[:, 2:])
+        place, height = proposal.place + REACH * correction[:, :2].tanh(), correction[:, 2:]
+        for _ in range(self.config.looks):
+            here = self.prior.to_metres(inside(place, height).detach().sigmoid())
+            closer = self.glimpse(sight, identity, here)
+            nudge, log_std = self.nudge(torch.cat([closer.flatten(1), seen], -1)).chunk(2, -1)
+            place, height = place + NUDGE * nudge[:, :2].tanh(), height + nudge[:, 2:]
+        mean = inside(place, height)
         box = BoxNormal(mean, (log_std + math.log(self.config.initial_std)).clamp(-6, 1.5).exp())
         return Pose(box, *self.yaw(closer, seen))
 

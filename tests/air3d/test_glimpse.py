@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from small_runs import small_run
 
 from air3d.glimpse import HEIGHTS, PER_BIN, RADII, REACH, Glimpse, contrasted
+from air3d.posterior import NUDGE
 from renderers.convert import channels_first, to_torch
 from scenes.camera import Camera
 from scenes.scene import Scene, SceneConfig
@@ -88,14 +90,16 @@ def test_contrast_does_not_see_brightness_or_size() -> None:
     torch.testing.assert_close(contrasted(100 * rings), contrasted(10 * rings), rtol=1e-3, atol=1e-2)
 
 
-def test_the_look_is_at_the_proposed_position_and_as_an_observation(tmp_path: Path) -> None:
-    run = small_run(tmp_path, "scene=tabletop")
+@pytest.mark.parametrize("moved", [0.0, 0.5])
+def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path: Path, moved: float) -> None:
+    run = small_run(tmp_path, "scene=tabletop", "model.looks=3")
     model, posterior = run.model, run.model.posterior
     pictures = run.renderer.render(to_torch(run.scene.batch(0, range(4))))
     canvas = run.renderer.develop(run.renderer.blank(4))
     proposal = posterior.propose(
         model.look(posterior.encoder.look(channels_first(pictures)), pictures, canvas), posterior.start(4)
     )
+    proposal.place = torch.full_like(proposal.place, 0.5)  # far from any border
     looked_at, look = [], posterior.glimpse.forward
 
     def watch(sight: torch.Tensor, identity: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
@@ -105,9 +109,12 @@ def test_the_look_is_at_the_proposed_position_and_as_an_observation(tmp_path: Pa
     posterior.glimpse.forward = watch
     with torch.no_grad():
         posterior.nudge[-1].weight.zero_()
-        posterior.nudge[-1].bias.zero_()
+        posterior.nudge[-1].bias.copy_(torch.tensor([moved, -moved, 0.0, 0.0, 0.0, 0.0]))
     identity, pose = model.mode(proposal, model.sight(pictures, canvas))
     position, _ = model.centre(pose)
-    torch.testing.assert_close(looked_at[0], position)
-    assert position.requires_grad and not looked_at[0].requires_grad
+    extent = (model.prior.high - model.prior.low)[:2]
+    step = NUDGE * math.tanh(moved) * torch.tensor([1.0, -1.0]) * extent
+    for before, after in pairwise([*looked_at, position]):
+        torch.testing.assert_close(after[:, :2] - before[:, :2], step.expand(4, 2), atol=1e-6, rtol=1e-4)
+    assert len(looked_at) == 3 and position.requires_grad and not any(at.requires_grad for at in looked_at)
     assert identity.shape == (4,)
