@@ -56,16 +56,16 @@ def main(settings: DictConfig) -> None:
     steps = config.max_objects or prior.max_objects + (prior.max_objects > prior.min_objects)
     said = answers(run.model, pictures.to(config.device), steps)
     scenes = described(said, dream(run, config.dreams), prior, catalogue.names, catalogue.symmetries, config.level)
-    print(
-        f"number of objects (how sure); x and y on the table and turn about +Z with their {config.level:.0%} regions\n"
-    )
-    for path, scene in zip(paths, scenes, strict=True):
-        print(f"{path.name}: {sentence(scene)}")
     out = Path(config.out or Path(config.run) / "inferred")
     show(out, run, pictures[: config.show].to(config.device), said, [path.stem for path in paths])
     about = {"run": config.run, "level": config.level, "dreams": config.dreams, "catalogue": list(catalogue.names)}
     entries = [{"image_filename": path.name, **scene} for path, scene in zip(paths, scenes, strict=True)]
     write_json(out / "scenes.json", {"info": about, "scenes": entries})
+    print(
+        f"number of objects (how sure); x and y on the table and turn about +Z with their {config.level:.0%} regions\n"
+    )
+    for entry in entries:
+        print(f"{entry['image_filename']}: {sentence(entry)}")
     print(f"\n{out / 'scenes.json'}" + (", pictures and 3D models beside it" if config.show else ""))
 
 

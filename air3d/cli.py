@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -79,9 +80,15 @@ def select(config: DictConfig, path: str) -> Any:
 
 
 def one_line(call: Callable[[], Any]) -> Any:
-    """`call()`; a UserError becomes one line on standard error and exit code 2."""
+    """`call()`; a UserError becomes one line on standard error and exit code 2. Whoever reads what is printed may stop
+    reading (`| head`): that ends the program as quietly."""
     try:
-        return call()
+        result = call()
+        sys.stdout.flush()
+        return result
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is there anything to flush at the end
+        sys.exit(1)

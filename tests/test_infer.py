@@ -131,3 +131,17 @@ def test_from_the_command_line(tables, tmp_path):
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "00.png: " in done.stdout and (tmp_path / "00.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_whoever_reads_it_may_stop_reading(tables, tmp_path):
+    """`infer.py ... | head -1`: no traceback, and all that was asked for is written."""
+    folder, _ = tables
+    words = [sys.executable, "-u", "infer.py", TABLETOP, f"pictures={folder}", f"out={tmp_path}", "dreams=50", "show=0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, bufsize=1) as program:
+        assert program.stdout and program.stderr
+        assert "90% regions" in program.stdout.readline()
+        program.stdout.close()
+        said = program.stderr.read()
+    assert "Traceback" not in said and "Broken" not in said
+    assert len(json.loads((tmp_path / "scenes.json").read_text())["scenes"]) == 60
