@@ -53,8 +53,7 @@ def main(settings: DictConfig) -> None:
     run, paths = load_run(config.run, device=config.device), picture_paths(config.pictures)
     camera, catalogue, prior = run.scene.camera, run.scene.catalogue, run.model.prior
     pictures = to_floats(np.stack([read_picture(path, camera.height, camera.width) for path in paths]))
-    steps = config.max_objects or prior.max_objects + (prior.max_objects > prior.min_objects)
-    said = answers(run.model, pictures.to(config.device), steps)
+    said = answers(run.model, pictures.to(config.device), config.max_objects or prior.steps)
     scenes = described(said, dream(run, config.dreams), prior, catalogue.names, catalogue.symmetries, config.level)
     out = Path(config.out or Path(config.run) / "inferred")
     show(out, run, pictures[: config.show].to(config.device), said, [path.stem for path in paths])

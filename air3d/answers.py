@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from tqdm import tqdm
 
 from air3d.air import Air
 from air3d.distributions import BoxNormal, Choice
@@ -36,10 +37,16 @@ class Answers:
 
 
 @torch.no_grad()
-def answers(model: Air, pictures: Float[Tensor, "batch height width 3"], steps: int, batch_size: int = 100) -> Answers:
-    """Runs the network for `steps` steps, `batch_size` pictures at a time."""
-    rows = []
-    for part in pictures.split(batch_size):
+def answers(
+    model: Air,
+    pictures: Float[Tensor, "batch height width 3"],
+    steps: int,
+    batch_size: int = 100,
+    doing: str = "looking",
+) -> Answers:
+    """Runs the network for `steps` steps, `batch_size` pictures at a time; a bar (on a terminal) says what it does."""
+    rows, parts = [], pictures.split(batch_size)
+    for part in tqdm(parts, desc=doing, unit="batch", disable=None, leave=False):
         said: list[tuple[Proposal, Pose]] = []
         objects, canvases, rho = unroll(model, part, steps, said)
         fields = ((p.box.mean, p.box.std, p.yaw_bin.logits, p.offset.mean, p.offset.std) for _, p in said)

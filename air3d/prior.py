@@ -39,6 +39,12 @@ class Prior(nn.Module):
         """1 for every axis of the position that has to be inferred, 0 for one that is known."""
         return (self.high > self.low).float()
 
+    @property
+    def steps(self) -> int:
+        """How often a network looks: once more than there can be objects, so that too many can be counted; exactly as
+        often where the number is known beforehand."""
+        return self.max_objects + (self.max_objects > self.min_objects)
+
     def to_metres(self, unit: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """The point of the box with coordinates in [0, 1] along each side."""
         return self.low + unit * (self.high - self.low)

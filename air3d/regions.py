@@ -116,7 +116,7 @@ class Dreams:
 def dream(run: Run, number: int = DREAMS) -> Dreams:
     """Asks the network of `run` about scenes like those it was trained on, which no training and no test sees."""
     truth, prior = run.scene.batch(dream_seed(run.config.seed), range(number)), run.model.prior
-    steps = prior.max_objects + (prior.max_objects > prior.min_objects)
-    said = answers(run.model, render(run.renderer, truth).to(run.renderer.background.device), steps)
+    pictures = render(run.renderer, truth).to(run.renderer.background.device)
+    said = answers(run.model, pictures, prior.steps, doing="dreaming")
     symmetry = run.scene.catalogue.symmetries
     return Dreams(residuals(said, truth, prior, symmetry), symmetry, said.unexplained.max().item())

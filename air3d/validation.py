@@ -40,7 +40,9 @@ class Validation:
         self.collapsed: str | None = None
 
     def __call__(self, step: int, seconds: float) -> float:
-        found = join([infer(self.run.model, part, self.steps(), self.at) for part in self.pictures.split(CHUNK)])
+        found = join(
+            [infer(self.run.model, part, self.run.model.prior.steps, self.at) for part in self.pictures.split(CHUNK)]
+        )
         scores = score(to_numpy(found.objects), self.truth, self.symmetry)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         elbo = found.elbo.mean().item()
@@ -57,11 +59,6 @@ class Validation:
         names, curves = self.run.scene.catalogue.names, {"found": "found", "rotation_error_median_deg": "rotation_deg"}
         each = ((title, scores[f"{key}_by_identity"].items()) for key, title in curves.items())
         return {f"by_object/{title}_{names[int(k)]}": x for title, items in each for k, x in items if x is not None}
-
-    def steps(self) -> int:
-        """One step more than scenes have objects, so that too many can be counted; exactly as many if that is known."""
-        prior = self.run.model.prior
-        return prior.max_objects + (prior.max_objects > prior.min_objects)
 
     def show(self, step: int, found: Inference, confusion: list[list[int]]) -> None:
         """What there is to look at: the first scenes step by step, two of them as 3D models, the counts."""
