@@ -184,11 +184,10 @@ class Posterior(nn.Module):
         for _ in range(self.config.looks):
             here = self.prior.to_metres(inside(place, height).detach().sigmoid())
             closer = self.glimpse(sight, identity, here)
-            nudge, log_std = self.nudge(torch.cat([closer.flatten(1), seen], -1)).chunk(2, -1)
-            place, height = place + NUDGE * nudge[:, :2].tanh(), height + nudge[:, 2:]
-        mean = inside(place, height)
-        box = BoxNormal(mean, (log_std + math.log(self.config.initial_std)).clamp(-6, 1.5).exp())
-        return Pose(box, *self.yaw(closer, seen))
+            read = self.nudge(torch.cat([closer.flatten(1), seen], -1))
+            place, height = place + NUDGE * read[:, :2].tanh(), height + read[:, 2:3]
+        std = (read[:, 3:] + math.log(self.config.initial_std)).clamp(-6, 1.5).exp()
+        return Pose(BoxNormal(inside(place, height), std), *self.yaw(closer, seen))
 
 
 def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:
