@@ -39,7 +39,7 @@ NUDGE = 0.05
 @dataclass
 class PosteriorConfig:
     """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `looks`: how many closer looks
-    a pose is read from; from the second on they are centred on the object, whose yaw shows only then.
+    a pose is read from; from the second on they are centred on the object, whose yaw shows better then.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
     Then it should have a `query`: without one it looks for the same at every step.
