@@ -48,6 +48,7 @@ def turn_shows(renderer: Renderer, objects: Objects) -> Bool[Tensor, "batch obje
     """Whether a turn of the object would be seen (tensors): by `TURN` to either side, it changes the colour of
     `TELLING` pixels or more by `CHANGE`. False for absent objects, bodies of revolution and a mug whose handle is
     hidden, be it by the mug itself."""
+    renderer = getattr(renderer, "layers", renderer)  # a black box would take long over so many pictures
     picture = renderer.render(objects)
 
     def changed(slot: int, turn: float) -> Bool[Tensor, " batch"]:

@@ -21,8 +21,8 @@ from air3d.held_out import EvaluateConfig, held_out, render
 from air3d.matching import match
 from air3d.records import read_csv
 from air3d.results import table, write_evaluation
+from air3d.splits import dream_seed, train_seed, validation_seed
 from air3d.splits import test_seed as seed_of_test
-from air3d.splits import train_seed, validation_seed
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_torch
 from scenes.dataset import describe, write_dataset
@@ -123,9 +123,10 @@ def test_held_out_scenes_are_balanced_and_do_not_depend_on_each_other(scene):
 
 def test_held_out_seeds_are_apart():
     for seed in (0, 5):
-        assert len({train_seed(seed), validation_seed(seed), seed_of_test(seed)}) == 3
+        assert len({train_seed(seed), validation_seed(seed), seed_of_test(seed), dream_seed(seed)}) == 4
     seeds = range(100_000)
     assert not {train_seed(s) for s in seeds} & ({validation_seed(s) for s in seeds} | {seed_of_test(s) for s in seeds})
+    assert not {dream_seed(s) for s in seeds} & {of(s) for s in seeds for of in (train_seed, seed_of_test)}
 
 
 @pytest.mark.parametrize(
