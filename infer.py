@@ -24,7 +24,7 @@ from air3d.regions import DREAMS, dream
 from renderers.convert import to_floats, to_numpy
 from scenes.errors import UserError
 from scenes.export import to_glb
-from scenes.pictures import picture_paths, read_picture
+from scenes.pictures import labels, picture_paths, read_picture
 
 
 @dataclass
@@ -56,7 +56,7 @@ def main(settings: DictConfig) -> None:
     said = answers(run.model, pictures.to(config.device), config.max_objects or prior.steps)
     scenes = described(said, dream(run, config.dreams), prior, catalogue.names, catalogue.symmetries, config.level)
     out = Path(config.out or Path(config.run) / "inferred")
-    show(out, run, pictures[: config.show].to(config.device), said, [path.stem for path in paths])
+    show(out, run, pictures[: config.show].to(config.device), said, labels(paths))
     about = {"run": config.run, "level": config.level, "dreams": config.dreams, "catalogue": list(catalogue.names)}
     entries = [{"image_filename": path.name, **scene} for path, scene in zip(paths, scenes, strict=True)]
     write_json(out / "scenes.json", {"info": about, "scenes": entries})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,12 @@ def picture_paths(where: str | os.PathLike[str]) -> list[Path]:
         if folder.is_dir() and (found := sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)):
             return found
     raise UserError(f"{where} holds no pictures ({' '.join(ENDINGS)})")
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """A name for what is written about each picture: without its ending, unless two pictures differ in nothing else."""
+    stems = Counter(path.stem for path in paths)
+    return [path.stem if stems[path.stem] == 1 else path.name for path in paths]
 
 
 def read_picture(path: Path, height: int, width: int) -> UInt8[np.ndarray, "height width 3"]:

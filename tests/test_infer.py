@@ -125,6 +125,15 @@ def test_a_picture_is_turned_as_its_camera_was_held(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "held.png", 64, 64), upright)
 
 
+def test_pictures_that_differ_only_in_their_ending_keep_apart(tables, tmp_path):
+    picture = Image.open(tables[0] / "03.png")
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "a.bmp", "b.png"):
+        picture.save(tmp_path / "in" / name)
+    infer(tmp_path / "out", f"pictures={tmp_path / 'in'}", "dreams=20")
+    assert {path.name for path in (tmp_path / "out").glob("*.glb")} == {"a.png.glb", "a.bmp.glb", "b.glb"}
+
+
 def test_from_the_command_line(tables, tmp_path):
     folder, _ = tables
     words = [sys.executable, "infer.py", TABLETOP, f"pictures={folder / '00.png'}", f"out={tmp_path}"]
