@@ -62,15 +62,19 @@ MATCHINGS = ("ordered", "hungarian")
 class SupervisedConfig:
     """How `model=supervised` learns from labels, see `air3d/objectives/labels.py`.
 
-    `symmetric` counts turns that a mesh does not show as right; otherwise the label's yaw is the only right one.
+    `symmetric` counts turns that a mesh does not show as right; otherwise the label's yaw is the only right one. `beta`
+    in [0, 1] weights regressions by their widths: 0 not at all, 1 as if all had the same.
     """
 
     matching: str = "hungarian"
     symmetric: bool = True
+    beta: float = 0.5
 
     def __post_init__(self) -> None:
         if self.matching not in MATCHINGS:
             raise UserError(f"supervised.matching={self.matching} is unknown; {nearest(self.matching, MATCHINGS)}")
+        if not 0 <= self.beta <= 1:
+            raise UserError(f"supervised.beta={self.beta}: give a number from 0 (plain density) to 1")
 
 
 @dataclass

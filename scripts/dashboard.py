@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "ELBO (nats)": ["val/elbo", "train/elbo"],
         "KL (nats)": ["train/kl"],
         "heat": ["train/heat"],
-        "log q of the labels": [f"train/log_q_{part}" for part in ("count", "identity", "position", "rotation")],
+        "labels (weighted log q)": [f"train/label_{part}" for part in ("count", "identity", "position", "rotation")],
         "sigma and pyramid": ["train/sigma", "train/pyramid"],
     },
     "gradient": {

@@ -32,7 +32,9 @@ def configured(words: Sequence[str]) -> Config:
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
     """Ten hexadecimal digits that two configurations (`Config.plain`) share if they learn the same."""
-    learned = {name: value for name, value in settings.items() if name not in ELSEWHERE}
+    unlabelled = ["supervised"] if settings["model"]["name"] == "air" else []
+    unused = (*ELSEWHERE, *unlabelled)
+    learned = {name: value for name, value in settings.items() if name not in unused}
     return hashlib.sha256(json.dumps(learned, sort_keys=True).encode()).hexdigest()[:10]
 
 
@@ -48,7 +50,7 @@ def mark_of(folder: Path) -> str | None:
     today's: nobody knows whether it did what today's default says."""
     try:
         return fingerprint(stored_settings(folder))
-    except UserError:  # damaged
+    except (UserError, KeyError, TypeError):  # damaged
         return None
 
 

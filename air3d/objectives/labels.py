@@ -4,8 +4,9 @@ It maximises the density of the true objects under the very posterior that AIR t
 
     log q(n) + sum_{t<=n} log q(identity_t) + log q(position_t) + log q(yaw_t),
 
-cross-entropies for what is counted or chosen and a regression with learned widths for what is measured. Between its
-steps it paints its own answers and sees the canvas, as in use (with `model.residual=false` it sees none).
+cross-entropies for what is counted or chosen and a regression with learned widths for what is measured, whose terms are
+weighted (`supervised.beta`, see densities.py). What is reported, and chooses the best checkpoint, is the plain density.
+Between its steps it paints its own answers and sees the canvas, as in use (with `model.residual=false` it sees none).
 
 A list of objects has an order, a table has none. `matching` says which label a step is asked for:
 
@@ -16,7 +17,6 @@ A list of objects has an order, a table has none. `matching` says which label a 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +27,10 @@ from torch import Tensor, nn
 from air3d.checkpoint import Run
 from air3d.draws import Schedule
 from air3d.elbo import log_count_posterior
+from air3d.objectives.densities import EDGE, log_normal, log_yaw
 from air3d.posterior import Pose, Proposal
 from renderers.convert import channels_first, to_torch
 from scenes.objects import Objects
-
-EDGE = 0.01  # labels this close to the border of a box or a bin count as this far inside: the posterior ends there
 
 
 @dataclass
@@ -52,25 +51,28 @@ class Labels:
         self.model, self.settings = run.model, run.config.supervised
         self.learned = nn.Module()
         symmetric = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
-        self.symmetry = torch.tensor(symmetric if self.settings.symmetric else [1] * len(symmetric))
         self.device = run.config.device
+        turns = symmetric if self.settings.symmetric else [1] * len(symmetric)
+        self.symmetry = torch.tensor(turns, device=self.device)
 
     def __call__(
         self, pictures: Float[Tensor, "picture height width 3"], at: Schedule, truth: Objects | None
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """The mean of -log q(labels), in nats, and its parts."""
+        """The mean of -log q(labels), in nats with `supervised.beta=0`, and its parts."""
         assert truth is not None
-        parts = {name: part.mean() for name, part in self.log_q(pictures, truth, at).items()}
-        values = {f"train/log_q_{name}": part.item() for name, part in parts.items()}
+        parts = {name: part.mean() for name, part in self.log_q(pictures, truth, at, self.settings.beta).items()}
+        values = {f"train/label_{name}": part.item() for name, part in parts.items()}
         return -torch.stack(list(parts.values())).sum(), values
 
     @torch.no_grad()
     def judge(self, pictures: Float[Tensor, "picture height width 3"], truth: Objects, elbo: float) -> float:
         """log q(labels) of the validation scenes."""
-        return -self(pictures, Schedule(), truth)[0].item()
+        return sum(part.mean().item() for part in self.log_q(pictures, truth, Schedule()).values())
 
-    def log_q(self, pictures: Tensor, truth: Objects, at: Schedule) -> dict[str, Float[Tensor, " picture"]]:
-        """The density of the true objects, in parts."""
+    def log_q(
+        self, pictures: Tensor, truth: Objects, at: Schedule, beta: float = 0.0
+    ) -> dict[str, Float[Tensor, " picture"]]:
+        """The density of the true objects, in parts; what is measured weighted by its widths to the 2 `beta`."""
         truth = to_torch(truth, self.device)
         steps = self.unroll(pictures, truth.slots, at.focused(pictures))
         chosen = self.pairing(steps, truth)
@@ -82,8 +84,8 @@ class Labels:
         there = truth.presence.T.flatten()
         objects = {
             "identity": proposal.identity.log_prob(identity),
-            "position": pose.box.log_prob(unit, self.model.prior.free),
-            "rotation": self.log_yaw(pose, identity, rotation),
+            "position": log_normal(pose.box, unit, beta, self.model.prior.free),
+            "rotation": log_yaw(pose, rotation, self.symmetry[identity], beta),
         }
         logits = torch.stack([step.proposal.presence_logit for step in steps], -1)
         log_count = log_count_posterior(logits, self.model.prior.min_objects).gather(1, truth.count.long()[:, None])
@@ -131,26 +133,6 @@ class Labels:
     def unit(self, position: Float[Tensor, "picture slot 3"]) -> Float[Tensor, "picture slot 3"]:
         """Metres to the unsquashed units of the posterior's box."""
         return self.model.prior.to_unit(position).clamp(EDGE, 1 - EDGE).logit()
-
-    def log_yaw(self, pose: Pose, identity: Tensor, rotation: Tensor) -> Float[Tensor, " batch"]:
-        """log q of the yaw, the turns that the mesh does not show added up; 0 for a mesh that shows none at all."""
-        fold = self.symmetry.to(identity.device)[identity]
-        turns = torch.arange(max(1, int(self.symmetry.max())), device=identity.device)
-        each = [
-            self.log_density(pose, rotation + turn * 2 * math.pi / fold.clamp_min(1)).masked_fill(
-                turn >= fold.clamp_min(1), -torch.inf
-            )
-            for turn in turns
-        ]
-        return torch.stack(each, -1).logsumexp(-1) * (fold > 0)
-
-    def log_density(self, pose: Pose, rotation: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """log q of one yaw, radians: of its bin, and of its place within the bin, in shares of the bin."""
-        bins = self.model.yaw_bins
-        share = ((rotation + math.pi) * (bins / (2 * math.pi))) % bins
-        chosen = share.long().clamp(max=bins - 1)
-        within = (share - chosen).clamp(EDGE, 1 - EDGE).logit()
-        return pose.yaw_bin.log_prob(chosen) + pose.offset.at(chosen).log_prob(within[:, None])
 
 
 def joined(proposals: list[Proposal]) -> Proposal:

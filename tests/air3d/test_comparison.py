@@ -67,6 +67,9 @@ def test_one_folder_for_what_learns_the_same(tmp_path):
     assert mark == fingerprint(configured([*words, "run_dir=elsewhere", "logger.group=g"]).plain())
     others = (["seed=2"], ["trainer.steps=3"], ["model=supervised"], ["scene.counts=[0,3]"])
     assert len({fingerprint(configured([*words, *other]).plain()) for other in others} | {mark}) == 5
+    assert mark == fingerprint(configured([*words, "supervised.beta=0"]).plain())  # AIR has no labels to weigh
+    plain, weighed = (configured([*words, "model=supervised", f"supervised.beta={beta}"]) for beta in (0, 0.5))
+    assert fingerprint(plain.plain()) != fingerprint(weighed.plain())
     folder = folder_of(tmp_path, "air", config)
     assert folder.parent == tmp_path and folder.name.startswith("air_seed1_") and not folder.exists()
     (damaged := tmp_path / "another").mkdir()

@@ -13,7 +13,9 @@ import torch
 from small_runs import small_run, small_trainer
 
 from air3d.checkpoint import Run
+from air3d.distributions import BoxNormal
 from air3d.draws import Schedule
+from air3d.objectives.densities import log_normal, log_turn
 from air3d.objectives.elbo import Elbo
 from air3d.objectives.labels import Labels
 from renderers.convert import to_torch
@@ -45,7 +47,7 @@ def test_the_density_of_the_yaw_adds_up_to_one(tmp_path: Path) -> None:
     pose = labels.unroll(pictures, 1, torch.ones(2, dtype=bool))[0].pose
     angles = torch.linspace(-math.pi, math.pi, 24001)[:-1]
     with torch.no_grad():
-        density = torch.stack([labels.log_density(pose, angle.expand(2)) for angle in angles], -1).exp()
+        density = torch.stack([log_turn(pose, angle.expand(2)) for angle in angles], -1).exp()
     per_radian = density * run.model.yaw_bins / (2 * math.pi)
     torch.testing.assert_close(per_radian.mean(-1) * 2 * math.pi, torch.ones(2), atol=0.02, rtol=0)
 
@@ -103,13 +105,43 @@ def test_shapes_without_a_front_ask_for_no_yaw(tmp_path: Path) -> None:
     assert (labels.log_q(pictures, truth, Schedule())["rotation"] == 0).all()
 
 
+def test_beta_scales_what_a_regression_teaches_by_its_width() -> None:
+    """Seitzer et al. 2022, section 4: the gradients of mean and width, times the width to the 2 beta."""
+    mean, std = torch.randn(5, 3, dtype=torch.float64), torch.rand(5, 3, dtype=torch.float64) + 0.1
+    sample = torch.randn(5, 3, dtype=torch.float64)
+    plain, weighted = [
+        torch.autograd.grad(log_normal(BoxNormal(*place), sample, beta).sum(), place)
+        for beta in (0.0, 0.5)
+        for place in [[mean.clone().requires_grad_(), std.clone().requires_grad_()]]
+    ]
+    for given, scaled in zip(plain, weighted, strict=True):
+        torch.testing.assert_close(scaled, given * std)
+
+
+def test_what_is_reported_does_not_depend_on_beta(tmp_path: Path) -> None:
+    """The best checkpoint is the one with the highest density, whatever the loss weighted."""
+    run = small_run(tmp_path, *TABLE, "supervised.beta=0.5")
+    labels, (pictures, truth) = Labels(run), example(run)
+    weighted = labels(pictures, Schedule(), truth)[0].item()
+    judged = labels.judge(pictures, truth, 0.0)
+    labels.settings = replace(labels.settings, beta=0.0)
+    assert labels.judge(pictures, truth, 0.0) == judged == pytest.approx(-labels(pictures, Schedule(), truth)[0].item())
+    assert abs(weighted + judged) > 0.1
+
+
+@pytest.mark.parametrize("beta", ["-0.1", "1.5"])
+def test_an_impossible_beta_is_refused(tmp_path: Path, beta: str) -> None:
+    with pytest.raises(UserError, match=f"supervised.beta={beta}: give a number from 0"):
+        small_run(tmp_path, *TABLE, f"supervised.beta={beta}")
+
+
 def test_it_learns_from_labels(tmp_path: Path) -> None:
     trainer = small_trainer(tmp_path, "model=supervised", "trainer.steps=60", "trainer.batch=16", "scene.image_size=48")
     before = trainer.objective.judge(trainer.validation.pictures, trainer.validation.truth, 0.0)
     for _ in range(60):
         values = trainer.train_step()
     after = trainer.objective.judge(trainer.validation.pictures, trainer.validation.truth, 0.0)
-    assert after > before + 2 and {"train/log_q_count", "train/log_q_rotation"} < values.keys()
+    assert after > before + 2 and {"train/label_count", "train/label_rotation"} < values.keys()
 
 
 def test_air_is_never_shown_the_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
