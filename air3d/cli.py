@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from scenes.errors import UserError, nearest
@@ -28,9 +28,8 @@ def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
     if len(overrides) == len(sys.argv) - 1:  # with a flag (--help, --multirun, ...) Hydra itself answers
         one_line(lambda: compose(name, overrides, folder))
-    hydra.main(version_base="1.3", config_path=str(Path(CONFIGS, folder)), config_name=name)(
-        lambda config: one_line(lambda: main(config))
-    )()
+    program = hydra.main(version_base="1.3", config_path=str(Path(CONFIGS, folder)), config_name=name)
+    one_line(program(lambda config: one_line(lambda: main(config))))
 
 
 def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
@@ -65,6 +64,15 @@ def explain(message: str, config: DictConfig, folder: str = "") -> str:
             return f"there is no {group}={option}; {nearest(option, options)}"
         return f"there is no setting {key}; {nearest_key(key, config)}"
     return " ".join(message.split())
+
+
+def choices(*groups: str) -> str:
+    """What the folders of configs/ offer, a line each, for --help (`${choices:scene,model}`)."""
+    offered = {group: sorted(path.stem for path in Path(CONFIGS, group).glob("*.yaml")) for group in groups}
+    return "\n".join(f"{group.rpartition('/')[2]}: {', '.join(names)}" for group, names in offered.items())
+
+
+OmegaConf.register_new_resolver("choices", choices, replace=True)
 
 
 def nearest_key(key: str, config: DictConfig) -> str:
