@@ -17,10 +17,11 @@ from air3d import cli
 from air3d.calibration import calibration
 from air3d.checkpoint import Run, load_run
 from air3d.config import typed
+from air3d.counting import looking
 from air3d.direct import Direct
 from air3d.evaluation import Propose, evaluate_scenes
 from air3d.held_out import EvaluateConfig, scenes_of, turns_that_show
-from air3d.infer import bound, unroll, weighted_bound
+from air3d.infer import bound, weighted_bound
 from air3d.plots import coverage
 from air3d.regions import dream
 from air3d.results import details, table, write_evaluation
@@ -46,6 +47,7 @@ def main(config: DictConfig) -> None:
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
+    about["counting"] = settings.counting
     if settings.model is None:
         evaluation.metrics |= certainty(settings, run, images, truth, steps, folder)
     else:
@@ -69,7 +71,8 @@ def certainty(
     settings: EvaluateConfig, run: Run, images: Tensor, truth: Objects, steps: int, folder: Path
 ) -> dict[str, Any]:
     """How sure the network is, and whether rightly; draws calibration.png."""
-    numbers, levels = calibration(run, dream(run), images, truth, steps, settings.batch_size)
+    look, dreams = looking(settings.counting, run), dream(run)
+    numbers, levels = calibration(run, dreams, images, truth, steps, settings.batch_size, look)
     coverage(folder / "calibration.png", levels, numbers["count"]["bars"])
     values: dict[str, Any] = {"calibration": numbers}
     if samples := settings.importance_samples:
@@ -80,7 +83,7 @@ def certainty(
 
 def proposer(settings: EvaluateConfig, run: Run, steps: int) -> Propose:
     """What turns pictures into objects: the network of the run, or optimisation with or without it to begin with."""
-    network = partial(unroll, run.model, max_objects=steps)
+    network = partial(looking(settings.counting, run), run.model, max_objects=steps)
     if settings.model is None:
         return network
     sigma, identities = run.config.trainer.schedule.sigma_end, len(run.scene.catalogue)

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from air3d.air import Air
 from air3d.distributions import BoxNormal, Choice
-from air3d.infer import unroll
-from air3d.posterior import Pose, Proposal
+from air3d.infer import Look, Said, unroll
+from air3d.posterior import Pose
 from scenes.objects import Objects
 
 
@@ -43,12 +43,14 @@ def answers(
     steps: int,
     batch_size: int = 100,
     doing: str = "looking",
+    look: Look = unroll,
 ) -> Answers:
-    """Runs the network for `steps` steps, `batch_size` pictures at a time; a bar (on a terminal) says what it does."""
+    """Runs the network for `steps` steps, `batch_size` pictures at a time; a bar (on a terminal) says what it does.
+    `look` is how objects are counted (`counting.looking`)."""
     rows, parts = [], pictures.split(batch_size)
     for part in tqdm(parts, desc=doing, unit="batch", disable=None, leave=False):
-        said: list[tuple[Proposal, Pose]] = []
-        objects, canvases, rho = unroll(model, part, steps, said)
+        said: Said = []
+        objects, canvases, rho = look(model, part, steps, said)
         fields = ((p.box.mean, p.box.std, p.yaw_bin.logits, p.offset.mean, p.offset.std) for _, p in said)
         joined = (torch.stack(column, 1).flatten(0, 1) for column in zip(*fields, strict=True))
         identity = torch.stack([proposal.identity.probs for proposal, _ in said], 1)

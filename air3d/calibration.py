@@ -15,6 +15,7 @@ from air3d.answers import Answers, answers
 from air3d.checkpoint import Run
 from air3d.distributions import BoxNormal
 from air3d.elbo import log_count_posterior
+from air3d.infer import Look, unroll
 from air3d.levels import position_levels, radius, yaw_level, yaw_masses
 from air3d.matching import match
 from air3d.metrics import over
@@ -36,13 +37,14 @@ def calibration(
     truth: Objects,
     steps: int,
     batch_size: int = 100,
+    look: Look = unroll,
 ) -> tuple[dict[str, Any], dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Numbers for JSON, and for `plots.coverage` the levels of the truths: in the posterior's own regions, and in those
     that `dreams` make of them.
 
     Judged are found objects of the right identity.
     """
-    said, symmetry = answers(run.model, images, steps, batch_size), run.scene.catalogue.symmetries
+    said, symmetry = answers(run.model, images, steps, batch_size, look=look), run.scene.catalogue.symmetries
     prior = deepcopy(run.model.prior).cpu()
     own, own_sizes = of_posterior(said, truth, prior, symmetry)
     seen, seen_sizes = of_dreams(dreams, residuals(said, truth, prior, symmetry))

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from air3d.changed_scene import SceneChange
+from air3d.counting import check_counting
 from air3d.direct import DirectConfig
 from air3d.splits import test_seed
 from renderers.base import Renderer
@@ -40,6 +41,7 @@ class EvaluateConfig:
     importance_samples: int | None = None
     model: DirectConfig | None = None
     init: str = "random"
+    counting: str = "said"
     batch_size: int = 100
     device: str = "cpu"
     out: str | None = None
@@ -52,6 +54,11 @@ class EvaluateConfig:
             raise UserError(f"init={self.init}: random, or air for the network's answer")
         if self.init == "air" and self.model is None:
             raise UserError("init=air is for model=direct: give both")
+        check_counting(self.counting)
+        if self.counting == "explained" and self.model is not None and self.init != "air":
+            raise UserError(
+                "counting=explained is for what a network says; model=direct without it counts so by itself"
+            )
         if self.seed < 0:
             raise UserError(f"seed={self.seed}: give 0 or more")
 

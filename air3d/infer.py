@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,9 @@ from air3d.elbo import expected_bound, importance_bound, log_count_posterior, pr
 from air3d.posterior import Pose, Proposal
 from renderers.convert import channels_first
 from scenes.objects import Objects
+
+Said = list[tuple[Proposal, Pose]]
+Look = Callable[..., tuple[Objects, list[Tensor], Tensor]]  # what is called as `unroll` is
 
 
 @dataclass
@@ -34,10 +38,14 @@ class Inference:
 
 @torch.no_grad()
 def infer(
-    model: Air, pictures: Float[Tensor, "batch height width 3"], max_objects: int, at: Schedule | None = None
+    model: Air,
+    pictures: Float[Tensor, "batch height width 3"],
+    max_objects: int,
+    at: Schedule | None = None,
+    look: Look | None = None,
 ) -> Inference:
-    """Run the network for `max_objects` steps, however many it was trained with."""
-    objects, canvases, rho = unroll(model, pictures, max_objects)
+    """Run the network for `max_objects` steps, however many it was trained with; `look` as in counting.py."""
+    objects, canvases, rho = (look or unroll)(model, pictures, max_objects)
     return Inference(objects, canvases, bound(model, pictures, at or Schedule()), rho)
 
 
@@ -46,9 +54,11 @@ def unroll(
     model: Air,
     pictures: Float[Tensor, "batch height width 3"],
     max_objects: int,
-    said: list[tuple[Proposal, Pose]] | None = None,
+    said: Said | None = None,
+    least: float = 0.5,
 ) -> tuple[Objects, list[Tensor], Float[Tensor, "batch step"]]:
-    """The greedy pass: objects, canvases and rho (see `Inference`). What each step says is appended to `said`."""
+    """The greedy pass: objects, canvases and rho (see `Inference`), painted as long as rho is more than `least`. What
+    each step says is appended to `said`."""
     looked = model.posterior.encoder.look(channels_first(pictures))
     canvas, state = model.renderer.blank(len(pictures)), model.posterior.start(len(pictures))
     present = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
@@ -56,7 +66,7 @@ def unroll(
     for step in range(max_objects):
         proposal = model.posterior.propose(model.look(looked, pictures, canvases[-1]), state)
         rho = proposal.presence_logit.sigmoid() if step >= model.prior.min_objects else pictures.new_ones(len(pictures))
-        present = present & (rho > 0.5)
+        present = present & (rho > least)
         identity, pose = model.mode(proposal, model.sight(pictures, canvases[-1]))
         position, rotation = model.centre(pose)
         if said is not None:

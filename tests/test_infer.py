@@ -100,6 +100,7 @@ def test_a_larger_picture_is_the_same_and_noise_is_not_trusted(tables, tmp_path,
         (["pictures=WIDE", "level=90"], "level=90.0: give a share"),
         (["pictures=WIDE", "show=-1"], "show=-1: give at least 0"),
         (["pictures=WIDE", "dreams=0"], "dreams=0: give at least 1"),
+        (["pictures=WIDE", "counting=explaned"], "did you mean explained"),
         (["pictures=WIDE", "levle=0.5"], "did you mean level"),
     ],
 )
@@ -123,6 +124,16 @@ def test_a_picture_is_turned_as_its_camera_was_held(tmp_path):
     exif[0x0112] = 6  # it was held a quarter turn to the right: what is stored lies on its side
     Image.fromarray(np.rot90(upright)).save(tmp_path / "held.png", exif=exif)
     np.testing.assert_array_equal(read_picture(tmp_path / "held.png", 64, 64), upright)
+
+
+def test_counting_by_what_explains_the_picture(tables, tmp_path):
+    folder, truth = tables
+    scenes = infer(tmp_path, f"pictures={folder}", "counting=explained", "dreams=50")
+    right = [len(scene["objects"]) == count for scene, count in zip(scenes, truth.count.tolist(), strict=True)]
+    assert np.mean(right) > 0.95
+    for scene in scenes:
+        assert sum(scene["count"].values()) == pytest.approx(1)
+        assert max(scene["count"], key=scene["count"].get) == str(len(scene["objects"]))
 
 
 def test_pictures_that_differ_only_in_their_ending_keep_apart(tables, tmp_path):

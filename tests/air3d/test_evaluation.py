@@ -189,6 +189,12 @@ def test_evaluate_from_the_command_line(run_dir):
         assert part["scenes"] == 2
 
 
+def test_evaluate_counts_by_what_explains_the_picture(run_dir, tmp_path):
+    evaluate(f"run={run_dir}", "counting=explained", "scenes=6", f"out={tmp_path}")
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["counting"] == "explained" and written["calibration"]["count"]["confidence"] > 0.9
+
+
 def test_evaluate_a_data_set_and_refuse_another_scenes(run_dir, scene, tmp_path):
     def write(name: str, of: Scene) -> Path:
         truth = held_out(of, 0, 3)
@@ -218,6 +224,8 @@ def test_evaluate_a_data_set_and_refuse_another_scenes(run_dir, scene, tmp_path)
         (["run=RUN", "data=nowhere"], "nowhere is no data set"),
         (["run=RUN", "data=nowhere", "counts=[1]"], "give one of them"),
         (["run=RUN", "sceenes=3"], "scenes"),
+        (["run=RUN", "counting=sad"], "did you mean said"),
+        (["run=RUN", "counting=explained", "model=direct"], "counting=explained is for what a network says"),
     ],
 )
 def test_bad_input_gets_one_line(words, said, run_dir):
