@@ -41,13 +41,13 @@ def main(config: DictConfig) -> None:
     steps = settings.steps(layout, truth)
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
     propose = proposer(settings, run, steps)
-    symmetry = [mesh.symmetry for mesh in catalogue.meshes]
     judge = partial(bound, run.model, at=run.config.trainer.schedule.final()) if settings.model is None else None
-    evaluation = evaluate_scenes(propose, images, truth, symmetry, judge, settings.batch_size, shows)
+    evaluation = evaluate_scenes(propose, images, truth, catalogue.symmetries, judge, settings.batch_size, shows)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
-    about["counting"] = settings.counting
+    if settings.model is None or settings.init == "air":
+        about["counting"] = settings.counting
     if settings.model is None:
         evaluation.metrics |= certainty(settings, run, images, truth, steps, folder)
     else:
@@ -71,7 +71,8 @@ def certainty(
     settings: EvaluateConfig, run: Run, images: Tensor, truth: Objects, steps: int, folder: Path
 ) -> dict[str, Any]:
     """How sure the network is, and whether rightly; draws calibration.png."""
-    look, dreams = looking(settings.counting, run), dream(run)
+    look = looking(settings.counting, run)
+    dreams = dream(run, look=look)
     numbers, levels = calibration(run, dreams, images, truth, steps, settings.batch_size, look)
     coverage(folder / "calibration.png", levels, numbers["count"]["bars"])
     values: dict[str, Any] = {"calibration": numbers}

@@ -58,10 +58,13 @@ def main(settings: DictConfig) -> None:
     pictures = to_floats(np.stack([read_picture(path, camera.height, camera.width) for path in paths]))
     look, steps = looking(config.counting, run), config.max_objects or prior.steps
     said = answers(run.model, pictures.to(config.device), steps, look=look)
-    scenes = described(said, dream(run, config.dreams), prior, catalogue.names, catalogue.symmetries, config.level)
+    scenes = described(
+        said, dream(run, config.dreams, look), prior, catalogue.names, catalogue.symmetries, config.level
+    )
     out = Path(config.out or Path(config.run) / "inferred")
     show(out, run, pictures[: config.show].to(config.device), said, look, labels(paths))
-    about = {"run": config.run, "level": config.level, "dreams": config.dreams, "catalogue": list(catalogue.names)}
+    about = {"run": config.run, "level": config.level, "dreams": config.dreams, "counting": config.counting}
+    about |= {"max_objects": steps, "catalogue": list(catalogue.names)}
     entries = [{"image_filename": path.name, **scene} for path, scene in zip(paths, scenes, strict=True)]
     write_json(out / "scenes.json", {"info": about, "scenes": entries})
     print(

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from air3d import cli
-from air3d.checkpoint import build, load_checkpoint, load_config, save_config
+from air3d.checkpoint import build, load_checkpoint, load_config, newer_settings, save_config
 from air3d.config import Config, resumed, typed
 from air3d.tracking import Mode, Tracker
 from air3d.training import Trainer
@@ -24,6 +24,10 @@ def main(settings: DictConfig) -> None:
         raise UserError("model=direct learns nothing: python evaluate.py run=RUN_DIR model=direct")
     config = typed(settings, Config)
     if config.resume:
+        if newer := newer_settings(config.resume):
+            print(
+                f"warning: {config.resume} was begun before there was {', '.join(newer)}: it goes on with the defaults"
+            )
         config = resumed(load_config(config.resume), HydraConfig.get().overrides.task, config.resume)
     run_dir = Path(config.run_dir)
     if not config.resume and run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):

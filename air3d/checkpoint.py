@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,19 @@ def save_config(config: Config, run_dir: Path) -> None:
 def load_config(run_dir: Path | str) -> Config:
     """The configuration a run was started with. Raises UserError where there is none or it does not parse."""
     return typed(stored_settings(run_dir), Config)
+
+
+def newer_settings(run_dir: Path | str) -> list[str]:
+    """Settings (`supervised.beta`) that came after that run was begun: its config.yaml does not say them."""
+
+    def missing(today: Mapping[str, Any], stored: Any, path: str = "") -> Iterator[str]:
+        for name, value in today.items():
+            if not isinstance(stored, Mapping) or name not in stored:
+                yield path + name
+            elif isinstance(value, Mapping):
+                yield from missing(value, stored[name], f"{path}{name}.")
+
+    return list(missing(load_config(run_dir).plain(), stored_settings(run_dir)))
 
 
 def stored_settings(run_dir: Path | str) -> dict[str, Any]:

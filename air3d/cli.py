@@ -87,6 +87,14 @@ def select(config: DictConfig, path: str) -> Any:
     return config
 
 
+def somebody_reads() -> bool:
+    """Whether what is printed still arrives."""
+    try:
+        return os.write(sys.stdout.fileno(), b"\n") > 0
+    except BrokenPipeError:
+        return False
+
+
 def one_line(call: Callable[[], Any]) -> Any:
     """`call()`; a UserError becomes one line on standard error and exit code 2. Whoever reads what is printed may stop
     reading (`| head`): that ends the program as quietly."""
@@ -98,5 +106,7 @@ def one_line(call: Callable[[], Any]) -> Any:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
+        if somebody_reads():
+            raise  # it was another pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is there anything to flush at the end
         sys.exit(1)

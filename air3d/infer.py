@@ -44,7 +44,8 @@ def infer(
     at: Schedule | None = None,
     look: Look | None = None,
 ) -> Inference:
-    """Run the network for `max_objects` steps, however many it was trained with; `look` as in counting.py."""
+    """Run the network for `max_objects` steps, however many it was trained with; `look` (counting.py): instead of
+    `unroll`."""
     objects, canvases, rho = (look or unroll)(model, pictures, max_objects)
     return Inference(objects, canvases, bound(model, pictures, at or Schedule()), rho)
 

@@ -2,11 +2,11 @@
 
 The ELBO makes a posterior as narrow as the likelihood, wherever its centre is (docs/results.md), so the posterior's own
 regions hold the truth too seldom. How much too seldom can be found out without a label: a scene that the program lays
-out and paints itself, a dream, comes with its truth. Of each object in dreams, the **residual** says how far off the
-answer is, in units of what the posterior itself says. The region of level c then reaches as far as the share c of the
-residuals of that identity do, and holds the truth of another such picture with that probability, whatever the posterior
-is like: split conformal prediction with normalised residuals (Lei et al. 2018, "Distribution-free predictive inference
-for regression", theorem 2 and section 5.2).
+out and paints itself, a dream, comes with its truth. Of each object in dreams that was found within 5 cm and named
+rightly, the **residual** says how far off the answer is, in units of what the posterior itself says. The region of
+level c then reaches as far as the share c of the residuals of that identity do, and holds the truth of another such
+object with that probability, whatever the posterior is like: split conformal prediction with normalised residuals (Lei
+et al. 2018, "Distribution-free predictive inference for regression", theorem 2 and section 5.2).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from air3d.answers import Answers, answers
 from air3d.checkpoint import Run
 from air3d.held_out import render
+from air3d.infer import Look, unroll
 from air3d.levels import yaw_masses
 from air3d.matching import match, turn_errors
 from air3d.prior import Prior
@@ -113,10 +114,11 @@ class Dreams:
         return Spread(of.axes * position[:, None], np.minimum(of.turn * rotation, self.furthest[identity]))
 
 
-def dream(run: Run, number: int = DREAMS) -> Dreams:
-    """Asks the network of `run` about scenes like those it was trained on, which no training and no test sees."""
+def dream(run: Run, number: int = DREAMS, look: Look = unroll) -> Dreams:
+    """Asks the network of `run` about scenes like those it was trained on, which no training and no test sees; `look`
+    as in `answers`."""
     truth, prior = run.scene.batch(dream_seed(run.config.seed), range(number)), run.model.prior
     pictures = render(run.renderer, truth).to(run.renderer.background.device)
-    said = answers(run.model, pictures, prior.steps, doing="dreaming")
+    said = answers(run.model, pictures, prior.steps, doing="dreaming", look=look)
     symmetry = run.scene.catalogue.symmetries
     return Dreams(residuals(said, truth, prior, symmetry), symmetry, said.unexplained.max().item())

@@ -34,7 +34,7 @@ class Validation:
         self.truth = run.scene.batch(validation_seed(run.config.seed), range(trainer.validation_scenes))
         with torch.no_grad():
             self.pictures = run.renderer.render(to_torch(self.truth, run.config.device))
-        self.symmetry = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
+        self.symmetry = run.scene.catalogue.symmetries
         self.at = trainer.schedule.final()
         self.count_accuracy: float | None = None  # of the last call, as the next
         self.collapsed: str | None = None

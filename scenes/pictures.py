@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,9 +33,9 @@ def picture_paths(where: str | os.PathLike[str]) -> list[Path]:
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
-    """A name for what is written about each picture: without its ending, unless two pictures differ in nothing else."""
-    stems = Counter(path.stem for path in paths)
-    return [path.stem if stems[path.stem] == 1 else path.name for path in paths]
+    """A name for what is written about each picture: without the endings, unless pictures differ in nothing else."""
+    stems = [path.stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [path.name for path in paths]
 
 
 def read_picture(path: Path, height: int, width: int) -> UInt8[np.ndarray, "height width 3"]:

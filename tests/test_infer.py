@@ -139,10 +139,10 @@ def test_counting_by_what_explains_the_picture(tables, tmp_path):
 def test_pictures_that_differ_only_in_their_ending_keep_apart(tables, tmp_path):
     picture = Image.open(tables[0] / "03.png")
     (tmp_path / "in").mkdir()
-    for name in ("a.png", "a.bmp", "b.png"):
+    for name in ("a.png", "a.bmp", "a.png.png"):
         picture.save(tmp_path / "in" / name)
     infer(tmp_path / "out", f"pictures={tmp_path / 'in'}", "dreams=20")
-    assert {path.name for path in (tmp_path / "out").glob("*.glb")} == {"a.png.glb", "a.bmp.glb", "b.glb"}
+    assert {path.name for path in (tmp_path / "out").glob("*.glb")} == {"a.png.glb", "a.bmp.glb", "a.png.png.glb"}
 
 
 def test_from_the_command_line(tables, tmp_path):

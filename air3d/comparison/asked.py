@@ -14,7 +14,8 @@ from air3d.comparison.plan import ROOT, Test, request
 from air3d.files import write_json
 from scenes.errors import UserError
 
-REQUEST = "request.json"
+REQUEST, ABOUT = "request.json", "about.json"
+"""Beside an answer: what was asked, and (gather.py) whose answer it is."""
 
 
 def asked(run: Path, test: Test, folder: Path, environment: Mapping[str, str]) -> None:
@@ -27,7 +28,8 @@ def asked(run: Path, test: Test, folder: Path, environment: Mapping[str, str]) -
         return
     words = [f"run={run}", *test.words(), f"out={folder}"]
     print(f"\npython evaluate.py {' '.join(words)}", flush=True)
-    (folder / REQUEST).unlink(missing_ok=True)
+    for name in (ABOUT, REQUEST):
+        (folder / name).unlink(missing_ok=True)
     done = subprocess.run([sys.executable, str(ROOT / "evaluate.py"), *words], env=dict(environment), check=False)
     if done.returncode:
         raise UserError(f"{folder} was not measured (evaluate.py ended with {done.returncode})")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from air3d.comparison.asked import REQUEST
+from air3d.checkpoint import stored_settings
+from air3d.comparison.asked import ABOUT, REQUEST
 from air3d.comparison.plan import CompareConfig, request
-from air3d.comparison.trainings import Cost, cost
+from air3d.comparison.trainings import Cost, configured, cost, fingerprint
 from air3d.files import write_json
-
-ABOUT = "about.json"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def remember(folder: Path, run: Path, model: str, test: str, config: CompareConf
     """Writes down beside an answer whose it is and what its training took."""
     words = config.training(model)
     about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": words}
-    about["cost"] = asdict(cost(run))
+    about |= {"cost": asdict(cost(run)), "learned": fingerprint(stored_settings(run))}
     write_json(folder / ABOUT, about)
 
 
@@ -51,13 +51,22 @@ def gather(out: Path, config: CompareConfig) -> list[Answer]:
     return sorted(found, key=lambda answer: (models.index(answer.model), answer.seed, tests.index(answer.test)))
 
 
+@cache
+def to_learn(words: tuple[str, ...]) -> str:
+    """The fingerprint of what train.py learns with that command line today: defaults may have changed meanwhile."""
+    return fingerprint(configured(words).plain())
+
+
 def read(folder: Path, config: CompareConfig) -> Answer | None:
-    about, asked, metrics = (json.loads((folder / name).read_text()) for name in (ABOUT, REQUEST, "metrics.json"))
+    try:
+        about, asked, metrics = (json.loads((folder / name).read_text()) for name in (ABOUT, REQUEST, "metrics.json"))
+    except FileNotFoundError:  # being asked just now
+        return None
     model, test, seed = about["model"], about["test"], about["seed"]
     if model not in config.models or test not in config.tests:
         return None
-    same = about["training"] == [*config.training(model)[:-1], f"seed={seed}"]
-    if not same or asked["test"] != request(config.tests[test]):
+    words = (*config.training(model)[:-1], f"seed={seed}")
+    if about.get("learned") != to_learn(words) or asked["test"] != request(config.tests[test]):
         return None
-    run, words, spent = Path(about["run"]), " ".join(about["training"]), Cost(**about["cost"])
-    return Answer(model, seed, test, words, run, spent, folder, metrics)
+    run, spent = Path(about["run"]), Cost(**about["cost"])
+    return Answer(model, seed, test, " ".join(about["training"]), run, spent, folder, metrics)

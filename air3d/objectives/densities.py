@@ -31,13 +31,17 @@ def log_normal(
 def log_yaw(
     pose: Pose, rotation: Float[Tensor, " batch"], symmetry: Int[Tensor, " batch"], beta: float = 0.0
 ) -> Float[Tensor, " batch"]:
-    """log q of the yaw (radians), turns that do not show added up: `symmetry` of them look the same, 0 for all."""
+    """log q of the yaw (radians), turns that do not show added up: `symmetry` of them look the same, 0 for all.
+
+    Whichever of them the posterior means answers for the label; only how much that teaches is weighted.
+    """
     turns = symmetry.clamp_min(1)
-    each = [
-        log_turn(pose, rotation + turn * 2 * math.pi / turns, beta).masked_fill(turn >= turns, -torch.inf)
-        for turn in range(int(turns.max()))
-    ]
-    return torch.stack(each, -1).logsumexp(-1) * (symmetry > 0)
+    places = [rotation + turn * 2 * math.pi / turns for turn in range(int(turns.max()))]
+    beyond = torch.arange(len(places), device=turns.device) >= turns[:, None]
+    plain = torch.stack([log_turn(pose, place) for place in places], -1).masked_fill(beyond, -torch.inf)
+    weighted = torch.stack([log_turn(pose, place, beta) for place in places], -1)
+    change = plain.softmax(-1).detach() * (weighted - plain).masked_fill(beyond, 0.0)
+    return (plain.logsumexp(-1) + change.sum(-1)) * (symmetry > 0)
 
 
 def log_turn(pose: Pose, rotation: Float[Tensor, " batch"], beta: float = 0.0) -> Float[Tensor, " batch"]:

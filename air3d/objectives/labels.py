@@ -50,9 +50,8 @@ class Labels:
     def __init__(self, run: Run) -> None:
         self.model, self.settings = run.model, run.config.supervised
         self.learned = nn.Module()
-        symmetric = [mesh.symmetry for mesh in run.scene.catalogue.meshes]
-        self.device = run.config.device
-        turns = symmetric if self.settings.symmetric else [1] * len(symmetric)
+        symmetries, self.device = run.scene.catalogue.symmetries, run.config.device
+        turns = symmetries if self.settings.symmetric else [1] * len(symmetries)
         self.symmetry = torch.tensor(turns, device=self.device)
 
     def __call__(

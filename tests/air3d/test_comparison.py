@@ -78,7 +78,10 @@ def test_one_folder_for_what_learns_the_same(tmp_path):
     save_config(config, there)
     assert folder_of(tmp_path, "air", config) == there
     stored = yaml.safe_load((there / "config.yaml").read_text())
-    del stored["trainer"]["schedule"]["yaw_pull"]  # as a version wrote it that did not know this setting
+    del stored["supervised"]["beta"]  # as a version wrote it that did not know this setting, which AIR has no use for
+    (there / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert folder_of(tmp_path, "air", config) == there
+    del stored["trainer"]["schedule"]["yaw_pull"]  # one that AIR does use
     (there / "config.yaml").write_text(yaml.safe_dump(stored))
     assert folder_of(tmp_path, "air", config) == folder, "what it did instead is not known"
 
@@ -116,6 +119,14 @@ def test_answers_to_something_else_are_left_out(compared):
     assert [(a.model, a.seed, a.test) for a in gather(out, config)][:3] == [
         ("air", 0, "repeated"), ("air", 0, "unique"), ("air", 1, "repeated")]  # fmt: skip
     assert gather(out, plan(*given, "scenes=20")) == []
+    about = out / "results/air_seed1/unique/about.json"
+    kept = about.read_text()
+    about.write_text(json.dumps({**json.loads(kept), "learned": "0123456789"}))  # the same words, another default
+    assert ("air", 1, "unique") not in [(a.model, a.seed, a.test) for a in gather(out, config)]
+    about.unlink()  # being asked again just now
+    assert ("air", 1, "unique") not in [(a.model, a.seed, a.test) for a in gather(out, config)]
+    about.write_text(kept)
+    assert ("air", 1, "unique") in [(a.model, a.seed, a.test) for a in gather(out, config)]
     longer = replace(config, words=[*config.words, "trainer.steps=3"])
     assert gather(out, longer) == []
     assert {answer.model for answer in gather(out, replace(config, models={"air": ["model=air"]}))} == {"air"}

@@ -10,10 +10,11 @@ import torch
 from small_runs import small_run
 
 from air3d.checkpoint import Run, load_run
-from air3d.counting import check_counting, explained, looking, rho_of
+from air3d.counting import check_counting, cost, count_posterior, explained, looking, rho_of
+from air3d.draws import Schedule
 from air3d.elbo import expected_bound, log_count_posterior
 from air3d.held_out import held_out, render
-from air3d.infer import unroll
+from air3d.infer import Said, unroll
 from renderers.convert import to_torch
 from scenes.errors import UserError
 
@@ -32,21 +33,22 @@ def silent() -> Run:
 @pytest.mark.parametrize("min_count", [0, 2])
 def test_rho_gives_the_softmax_of_the_bounds(min_count: int) -> None:
     bounds = 5 * torch.randn(50, 6, dtype=torch.float64)
-    log_q = log_count_posterior(rho_of(bounds, min_count).logit(), min_count)
+    log_q = log_count_posterior(rho_of(count_posterior(bounds, min_count)).logit(), min_count)
     torch.testing.assert_close(log_q[:, min_count:], bounds[:, min_count:].log_softmax(-1))
     assert (log_q[:, :min_count] == -torch.inf).all()
 
 
 def test_no_other_count_distribution_has_a_higher_bound() -> None:
     bounds = 3 * torch.randn(20, 5, dtype=torch.float64)
-    best = expected_bound(log_count_posterior(rho_of(bounds, 0).logit()), bounds)
+    best = expected_bound(count_posterior(bounds, 0), bounds)
     torch.testing.assert_close(best, bounds.logsumexp(-1))
     for _ in range(50):
         assert (expected_bound(torch.randn_like(bounds).log_softmax(-1), bounds) <= best).all()
 
 
 def test_bounds_far_apart_leave_no_doubt_and_no_nan() -> None:
-    rho = rho_of(torch.tensor([[0.0, 4000.0, 3000.0, 3000.0], [5000.0, 0.0, 0.0, 4000.0]]), 0)
+    bounds = torch.tensor([[0.0, 4000.0, 3000.0, 3000.0], [5000.0, 0.0, 0.0, 4000.0]])
+    rho = rho_of(count_posterior(bounds, 0))
     assert rho[0, :2].tolist() == [1, 0] and rho[1, 0] == 0  # one object there, none here
     assert torch.isfinite(rho).all() and (rho >= 0).all() and (rho <= 1).all()
 
@@ -61,6 +63,38 @@ def test_it_counts_where_the_network_says_nothing(silent: Run) -> None:
     torch.testing.assert_close(silent.renderer.render(objects), canvases[-1], rtol=0, atol=1e-5)
     for row, count in enumerate(np.asarray(objects.count).astype(int).tolist()):
         assert all(torch.equal(canvas[row], canvases[count][row]) for canvas in canvases[count:])
+
+
+def test_it_counts_more_than_were_trained(silent: Run) -> None:
+    truth = held_out(silent.scene, 3, 60, [5, 6])
+    objects = looking("explained", silent)(silent.model, render(silent.renderer, truth), 7)[0]
+    assert np.mean(np.asarray(objects.count) == np.asarray(truth.count)) > 0.85
+
+
+def test_an_object_costs_what_it_costs_in_training(silent: Run) -> None:
+    """KL_t of a trace whose draws are all in the middle."""
+    model, pictures = silent.model, render(silent.renderer, held_out(silent.scene, 3, 20, [2]))
+    said: Said = []
+    unroll(model, pictures, 1, said)
+    proposal, pose = said[0]
+    identity = proposal.identity.logits.argmax(-1)
+    noise = torch.zeros(20, 3 + model.yaw_bins)
+    drawn = model.drawn(proposal, identity, pose, pose.yaw_bin.logits.argmax(-1), noise, Schedule())
+    torch.testing.assert_close(cost(model, proposal, pose), drawn.kl)
+    assert (drawn.kl > 3).all()
+
+
+def test_who_explains_less_than_it_costs_is_not_there(silent: Run) -> None:
+    """At a sigma at which no object is worth its price, and at the one at which it was trained."""
+    pictures = render(silent.renderer, held_out(silent.scene, 3, 40, [1]))
+    assert (explained(silent.model, pictures, 3, sigma=0.3)[0].count == 1).float().mean() > 0.95
+    assert (explained(silent.model, pictures, 3, sigma=30.0)[0].count == 0).all()
+
+
+def test_fewer_steps_than_there_must_be_objects(tmp_path: Path) -> None:
+    run = small_run(tmp_path, "scene=tabletop", "scene.min_objects=2")
+    pictures = run.renderer.render(to_torch(run.scene.batch(0, range(3))))
+    assert (looking("explained", run)(run.model, pictures, 1)[0].count == 1).all()
 
 
 def test_a_known_number_stays_known(tmp_path: Path) -> None:

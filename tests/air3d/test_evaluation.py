@@ -14,8 +14,9 @@ from PIL import Image
 
 import evaluate as evaluate_py
 from air3d import cli
-from air3d.checkpoint import build, save_checkpoint, save_config
+from air3d.checkpoint import build, load_run, save_checkpoint, save_config
 from air3d.config import Config
+from air3d.counting import explained
 from air3d.evaluation import evaluate_scenes
 from air3d.held_out import EvaluateConfig, held_out, render
 from air3d.matching import match
@@ -190,9 +191,14 @@ def test_evaluate_from_the_command_line(run_dir):
 
 
 def test_evaluate_counts_by_what_explains_the_picture(run_dir, tmp_path):
-    evaluate(f"run={run_dir}", "counting=explained", "scenes=6", f"out={tmp_path}")
+    evaluate(f"run={run_dir}", "counting=explained", "scenes=20", f"out={tmp_path}")
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["counting"] == "explained" and written["calibration"]["count"]["confidence"] > 0.9
+    run = load_run(run_dir)
+    truth = held_out(run.scene, 0, 20)
+    objects = explained(run.model, render(run.renderer, truth), 4, sigma=run.config.trainer.schedule.sigma_end)[0]
+    right = np.asarray(objects.count) == np.asarray(truth.count)
+    assert written["count_accuracy"] == pytest.approx(right.mean())
 
 
 def test_evaluate_a_data_set_and_refuse_another_scenes(run_dir, scene, tmp_path):

@@ -13,11 +13,12 @@ import torch
 from small_runs import small_run, small_trainer
 
 from air3d.checkpoint import Run
-from air3d.distributions import BoxNormal
+from air3d.distributions import BoxNormal, Choice
 from air3d.draws import Schedule
-from air3d.objectives.densities import log_normal, log_turn
+from air3d.objectives.densities import log_normal, log_turn, log_yaw
 from air3d.objectives.elbo import Elbo
 from air3d.objectives.labels import Labels
+from air3d.posterior import Pose
 from renderers.convert import to_torch
 from scenes.errors import UserError
 from scenes.objects import Objects
@@ -116,6 +117,35 @@ def test_beta_scales_what_a_regression_teaches_by_its_width() -> None:
     ]
     for given, scaled in zip(plain, weighted, strict=True):
         torch.testing.assert_close(scaled, given * std)
+
+
+def test_beta_scales_what_the_yaw_teaches_within_its_bin_only() -> None:
+    pose = pose_of(std=0.2)
+    learned = [pose.offset.mean, pose.yaw_bin.logits]
+    yaw = torch.full((1,), 0.3)
+    plain, weighted = (torch.autograd.grad(log_turn(pose, yaw, beta).sum(), learned) for beta in (0.0, 0.5))
+    torch.testing.assert_close(weighted[0], plain[0] * 0.2)
+    torch.testing.assert_close(weighted[1], plain[1])
+
+
+def test_beta_leaves_it_to_the_posterior_which_turn_is_meant() -> None:
+    """The cube's four turns: what the bins are taught is the same, and its value at beta=0 is the density."""
+    pose = pose_of(std=0.5)
+    pose.offset.std[0, 7] = 0.02  # one of the four bins is sure, and right
+    middle = torch.tensor([(7 + 0.5) * 2 * math.pi / 12 - math.pi])
+    plain, weighted = (log_yaw(pose, middle, torch.tensor([4]), beta) for beta in (0.0, 0.5))
+    turns = torch.stack([log_turn(pose, middle + turn * math.pi / 2) for turn in range(4)]).logsumexp(0)
+    torch.testing.assert_close(plain, turns)
+    taught = [torch.autograd.grad(value.sum(), pose.yaw_bin.logits)[0] for value in (plain, weighted)]
+    torch.testing.assert_close(taught[1], taught[0])
+    assert taught[0][0, 7] > 0.5
+
+
+def pose_of(std: float) -> Pose:
+    """A pose without doubt about anything but its yaw, whose twelve bins are alike."""
+    offset = BoxNormal(torch.zeros(1, 12, requires_grad=True), torch.full((1, 12), std))
+    bins = Choice(logits=torch.zeros(1, 12, requires_grad=True))
+    return Pose(BoxNormal(torch.zeros(1, 3), torch.ones(1, 3)), bins, offset)
 
 
 def test_what_is_reported_does_not_depend_on_beta(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from small_runs import small_config, small_trainer
 
 from air3d import cli
-from air3d.checkpoint import load_checkpoint, load_config, load_run
+from air3d.checkpoint import load_checkpoint, load_config, load_run, newer_settings
 from air3d.config import resumed
 from air3d.schedules import ScheduleConfig
 from air3d.training import Trainer
@@ -143,6 +143,15 @@ def test_resume_keeps_the_settings_of_the_run(tmp_path: Path) -> None:
     assert longer.trainer.steps == 7 and longer.scene == stored.scene and longer.run_dir == str(tmp_path)
     with pytest.raises(UserError, match="seed=3"):
         resumed(stored, ["seed=3"], str(tmp_path))
+
+
+def test_settings_that_a_run_did_not_know_are_named(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=1").fit()
+    assert newer_settings(tmp_path) == []
+    stored = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    del stored["model"]["looks"], stored["supervised"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert newer_settings(tmp_path) == ["model.looks", "supervised"]
 
 
 def test_bad_settings_are_named(tmp_path: Path) -> None:
