@@ -17,7 +17,7 @@ class Prior(nn.Module):
     """Uniform over the counts, over the identities, over the box of base points and over the circle.
 
     Args:
-        min_objects, max_objects: the counts that scenes show, both included.
+        min_objects, max_objects: the smallest and the largest count that scenes show; every one between is as likely.
         low, high: corners of the box of base points, metres. An axis with low == high is known and not inferred.
     """
 

@@ -1,6 +1,6 @@
 """The supervised baseline: the same network, told on labels what AIR has to find out.
 
-It maximises the density of the true objects under the very posterior that AIR trains with the ELBO,
+It maximises the density of the true objects under the posterior that AIR trains with the ELBO,
 
     log q(n) + sum_{t<=n} log q(identity_t) + log q(position_t) + log q(yaw_t),
 
