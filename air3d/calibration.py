@@ -88,7 +88,7 @@ def coverage(levels: Levels) -> dict[str, dict[str, float | None]]:
     return {kind: {str(c): over(np.mean, x <= c) for c in LEVELS} for kind, x in levels.items()}
 
 
-def sizes_of(radii: Float[np.ndarray, " object"], widths: Float[np.ndarray, " object"]) -> Sizes:
+def sizes_of(radii: Float[np.ndarray, " object"], widths: Float[np.ndarray, " turning"]) -> Sizes:
     return {"position_90_radius_m": over(np.median, radii), "rotation_90_width_deg": over(np.median, widths)}
 
 
