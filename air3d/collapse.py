@@ -16,7 +16,7 @@ from scenes.objects import Objects
 
 ALIKE = 0.98  # share of the answers
 FEW = 20  # answers from which nothing is concluded
-RARE = 0.5  # of what the prior says is an identity's share of the answers when it is being given up
+RARE = 0.7  # of what the prior says is an identity's share of the answers when it is being given up
 UNLIKELY = 4.0  # standard deviations: so few of an identity are no accident
 CLOSE = 0.05  # spread of all positions, as a share of the table's
 
@@ -29,9 +29,10 @@ def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
         return "no object is ever found" if most == 0 else f"every picture is said to show {most} objects"
     if len(names) > 1 and len(identity) >= FEW and (most := common(identity)) is not None:
         return f"every object is said to be a {names[most]}"
-    given, expected = identity.bincount(minlength=len(names)), len(identity) / len(names)
-    if given.min() < min(RARE * expected, expected - UNLIKELY * expected**0.5):
-        return f"hardly any object is said to be a {names[int(given.argmin())]}"
+    given, share = identity.bincount(minlength=len(names)), 1 / len(names)
+    expected, spread = share * len(identity), (share * (1 - share) * len(identity)) ** 0.5
+    if given.min() < min(RARE * expected, expected - UNLIKELY * spread):
+        return f"too few objects are said to be a {names[least := int(given.argmin())]} ({given[least]} of {len(identity)})"
     position = prior.to_unit(torch.as_tensor(found.position)[present])[:, prior.free > 0]
     if len(position) >= FEW and position.std(0).max() < CLOSE:
         return "every object is said to stand in the same place"
