@@ -10,6 +10,7 @@ from typing import Any
 
 from air3d.changed_scene import SceneChange
 from air3d.config import LoggerConfig
+from air3d.counting import check_counting
 from air3d.files import plain
 from scenes.errors import UserError
 
@@ -18,19 +19,24 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Test:
-    """Scenes to ask about; what is not said is as in training. `scenes` are shared equally by the `counts`."""
+    """Scenes to ask about; what is not said is as in training. `scenes` are shared equally by the `counts`, `counting`
+    is how they are counted (see counting.py)."""
 
     __test__ = False  # pytest must not take it for a test
 
     counts: list[int] | None = None
     scenes: int = 1000
+    counting: str = "said"
     scene: SceneChange = field(default_factory=SceneChange)
+
+    def __post_init__(self) -> None:
+        check_counting(self.counting)
 
     def words(self) -> list[str]:
         """As the command line of evaluate.py."""
         changes: dict[str, Any] = {**self.scene.changes(), "camera_known": self.scene.camera_known}
         shown = {f"scene.{name}": value for name, value in changes.items()}
-        values = {"counts": self.counts, "scenes": self.scenes, **shown}
+        values = {"counts": self.counts, "scenes": self.scenes, "counting": self.counting, **shown}
         return [f"{name}={word(value)}" for name, value in values.items()]
 
 

@@ -39,7 +39,13 @@ def under_test(folder: Path, test: str, answers: Sequence[Answer]) -> Part:
         tables.append(Table(counts_table(answers), "Scenes counted right, by number of objects (*: trained)."))
         pictures.insert(0, Picture(counts, "Mean of the seeds; the shade reaches from the worst to the best of them."))
     paintings = [painting(folder, group[0]) for group in by_model(answers).values()]
-    return Part(words(test), answers[0].metrics["scenes_from"] + ".", tables, pictures, paintings)
+    return Part(words(test), circumstances(answers[0]), tables, pictures, paintings)
+
+
+def circumstances(answer: Answer) -> str:
+    """What was asked about, and how objects were counted where it was not as usual."""
+    explained = answer.metrics.get("counting") == "explained"
+    return answer.metrics["scenes_from"] + (", counted by what explains the picture best." if explained else ".")
 
 
 def painting(folder: Path, answer: Answer) -> Picture:

@@ -195,6 +195,7 @@ def test_a_browser_shows_it(compared, tmp_path, width):
         (["+models.a-b=[]"], "letters, digits"),
         (["+tests.more.scene.gaps=0"], "gaps"),
         (["sed=1"], "seed"),
+        (["tests.explained.counting=explaind"], "explained"),
     ],
 )
 def test_bad_requests_get_one_line(words, said):
@@ -234,3 +235,5 @@ def test_a_test_says_what_is_not_as_trained():
     raw = yaml.safe_load((CONFIGS / "experiment/camera_height.yaml").read_text())["tests"]["lower_untold"]
     words = Test(**{**raw, "scene": plan("experiment=camera_height").tests["lower_untold"].scene}).words()
     assert "scene.camera_position=[0.0,-1.11,1.11]" in words and "scene.camera_known=false" in words
+    tests = plan("experiment=unseen_counts").tests
+    assert "counting=said" in tests["counts"].words() and "counting=explained" in tests["explained"].words()
