@@ -42,7 +42,7 @@ class ScheduleConfig:
     yaw_pull: float = 80.0
     warm_until: float = 0.02
     blend_until: float = 0.5
-    focus_from: float = 0.1
+    focus_from: float = 0.3
     focus_until: float = 0.7
     rate_end: float = 0.1
     prior_odds: float = 1.0
