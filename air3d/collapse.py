@@ -32,7 +32,8 @@ def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
     given, share = identity.bincount(minlength=len(names)), 1 / len(names)
     expected, spread = share * len(identity), (share * (1 - share) * len(identity)) ** 0.5
     if given.min() < min(RARE * expected, expected - UNLIKELY * spread):
-        return f"too few objects are said to be a {names[least := int(given.argmin())]} ({given[least]} of {len(identity)})"
+        rarest = int(given.argmin())
+        return f"too few objects are said to be a {names[rarest]} ({given[rarest]} of {len(identity)})"
     position = prior.to_unit(torch.as_tensor(found.position)[present])[:, prior.free > 0]
     if len(position) >= FEW and position.std(0).max() < CLOSE:
         return "every object is said to stand in the same place"

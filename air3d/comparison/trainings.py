@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,10 @@ from scenes.errors import UserError
 ELSEWHERE = ("run_dir", "resume", "logger")
 """Settings that change nothing of what is learned."""
 
+LABELS_USE = re.compile("focus_|rate_end|sigma_until|sigma_end|render_")
+"""What a training on labels uses of `trainer.schedule`: how attention narrows, how the learning rate falls, how softly
+is painted, and the sigma that its answers are judged by. The rest shapes the bound, which it does not maximise."""
+
 
 def configured(words: Sequence[str]) -> Config:
     """The configuration behind a command line of train.py."""
@@ -32,9 +37,12 @@ def configured(words: Sequence[str]) -> Config:
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
     """Ten hexadecimal digits that two configurations (`Config.plain`) share if they learn the same."""
-    unlabelled = ["supervised"] if settings["model"]["name"] == "air" else []
-    unused = (*ELSEWHERE, *unlabelled)
+    labelled = settings["model"]["name"] != "air"
+    unused = (*ELSEWHERE, "gradient" if labelled else "supervised")
     learned = {name: value for name, value in settings.items() if name not in unused}
+    if labelled:
+        schedule = {name: x for name, x in settings["trainer"]["schedule"].items() if LABELS_USE.match(name)}
+        learned["trainer"] = {**settings["trainer"], "schedule": schedule}
     return hashlib.sha256(json.dumps(learned, sort_keys=True).encode()).hexdigest()[:10]
 
 

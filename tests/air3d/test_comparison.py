@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
+from small_runs import small_trainer
 from wandb_file import history, kept
 
 from air3d import cli
@@ -84,6 +86,27 @@ def test_one_folder_for_what_learns_the_same(tmp_path):
     del stored["trainer"]["schedule"]["yaw_pull"]  # one that AIR does use
     (there / "config.yaml").write_text(yaml.safe_dump(stored))
     assert folder_of(tmp_path, "air", config) == folder, "what it did instead is not known"
+
+
+def test_labels_do_not_learn_what_the_bound_is_made_of(tmp_path):
+    """A training on labels shares its folder with one whose bound differs: the same, weight by weight."""
+    words = ("model=supervised", "trainer.steps=4", "trainer.validation_scenes=2")
+    bound = [f"trainer.schedule.{name}=0.31" for name in (
+        "pyramid_until", "count_heat", "count_until", "identity_heat", "identity_until", "yaw_heat", "yaw_until",
+        "yaw_pull", "warm_until", "blend_until", "prior_until", "sigma_start")]  # fmt: skip
+    plain, other = (
+        small_trainer(tmp_path / str(i), *words, *more) for i, more in enumerate([(), ("gradient=nvil", *bound)])
+    )
+    assert fingerprint(plain.run.config.plain()) == fingerprint(other.run.config.plain())
+    mine = fingerprint(configured(words).plain())
+    for used in ("focus_from", "focus_until", "sigma_until", "sigma_end", "rate_end", "render_sigma_start"):
+        assert fingerprint(configured([*words, f"trainer.schedule.{used}=0.31"]).plain()) != mine, used
+    for trainer in (plain, other):
+        torch.manual_seed(0)
+        for _ in range(4):
+            trainer.train_step()
+    for mine, theirs in zip(plain.parameters, other.parameters, strict=True):
+        assert torch.equal(mine, theirs)
 
 
 @pytest.fixture(scope="module")
