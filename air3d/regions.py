@@ -23,7 +23,7 @@ from air3d.answers import Answers, answers
 from air3d.checkpoint import Run
 from air3d.held_out import render
 from air3d.infer import Look, unroll
-from air3d.levels import yaw_masses
+from air3d.levels import axes, yaw_masses
 from air3d.matching import match, turn_errors
 from air3d.prior import Prior
 from air3d.splits import dream_seed
@@ -47,15 +47,13 @@ class Spread:
 
 def spread(said: Answers, prior: Prior, symmetry: Sequence[int]) -> Spread:
     """Of every step of every picture, in the order of `said.pose`."""
-    unit, extent = said.pose.box.mean.sigmoid(), (prior.high - prior.low).cpu()
-    axes = extent * unit * (1 - unit) * said.pose.box.std  # the sigmoid's slope at the centre
     masses = yaw_masses(said.pose)
     cells = (torch.arange(masses.shape[1]) + 0.5) * (2 * math.pi / masses.shape[1]) - math.pi
     fold = torch.as_tensor(symmetry)[said.objects.identity.flatten()]
     period = 2 * math.pi / fold.clamp_min(1)[:, None]
     away = cells - said.objects.rotation.flatten()[:, None]
     turn = (masses * (away - period * (away / period).round()).abs()).sum(1).masked_fill(fold == 0, torch.nan)
-    return Spread(axes[:, :2].numpy(), turn.numpy())
+    return Spread(axes(said.pose.box, prior)[:, :2].numpy(), turn.numpy())
 
 
 @dataclass(frozen=True)
