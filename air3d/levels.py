@@ -27,7 +27,7 @@ def position_levels(box: BoxNormal, position: Float[Tensor, "object 3"], prior: 
     return torch.special.gammainc(prior.free.sum().expand_as(square) / 2, square / 2)
 
 
-def axes(box: BoxNormal, prior: Prior) -> Float[Tensor, "object 3"]:
+def deviations(box: BoxNormal, prior: Prior) -> Float[Tensor, "object 3"]:
     """Metres: standard deviations of the position along x, y and z, to first order about the centre."""
     unit = box.mean.sigmoid()
     slope = unit * (1 - unit)  # of the sigmoid, at the centre
@@ -36,8 +36,8 @@ def axes(box: BoxNormal, prior: Prior) -> Float[Tensor, "object 3"]:
 
 def radius(box: BoxNormal, prior: Prior, level: float) -> Float[Tensor, " object"]:
     """Metres: the geometric mean of the semi-axes, along x and y, of the region of that level."""
-    deviations = math.sqrt(-2 * math.log(1 - level))  # of the chi-squared with two axes
-    return axes(box, prior)[:, :2].prod(-1).sqrt() * deviations
+    how_many = math.sqrt(-2 * math.log(1 - level))  # of the chi-squared with two axes
+    return how_many * deviations(box, prior)[:, :2].prod(-1).sqrt()
 
 
 def yaw_masses(pose: Pose) -> Float[Tensor, "batch cell"]:

@@ -23,7 +23,7 @@ from air3d.answers import Answers, answers
 from air3d.checkpoint import Run
 from air3d.held_out import render
 from air3d.infer import Look, unroll
-from air3d.levels import axes, yaw_masses
+from air3d.levels import deviations, yaw_masses
 from air3d.matching import match, turn_errors
 from air3d.prior import Prior
 from air3d.splits import dream_seed
@@ -53,7 +53,7 @@ def spread(said: Answers, prior: Prior, symmetry: Sequence[int]) -> Spread:
     period = 2 * math.pi / fold.clamp_min(1)[:, None]
     away = cells - said.objects.rotation.flatten()[:, None]
     turn = (masses * (away - period * (away / period).round()).abs()).sum(1).masked_fill(fold == 0, torch.nan)
-    return Spread(axes(said.pose.box, prior)[:, :2].numpy(), turn.numpy())
+    return Spread(deviations(said.pose.box, prior)[:, :2].numpy(), turn.numpy())
 
 
 @dataclass(frozen=True)

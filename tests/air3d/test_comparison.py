@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,13 @@ from air3d import cli
 from air3d.checkpoint import save_config
 from air3d.comparison.gather import Answer, gather
 from air3d.comparison.plan import CompareConfig, Test
-from air3d.comparison.trainings import Cost, configured, fingerprint, folder_of
+from air3d.comparison.trainings import LABELS_USE, Cost, configured, fingerprint, folder_of
 from air3d.config import typed
 from air3d.records import read_csv
 from air3d.report.figures import summed
+from air3d.report.parts import circumstances
 from air3d.report.summary import COLUMNS, counts_table, headline, means
+from air3d.schedules import ScheduleConfig
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,9 +93,8 @@ def test_one_folder_for_what_learns_the_same(tmp_path):
 def test_labels_do_not_learn_what_the_bound_is_made_of(tmp_path):
     """A training on labels shares its folder with one whose bound differs: the same, weight by weight."""
     words = ("model=supervised", "trainer.steps=4", "trainer.validation_scenes=2")
-    bound = [f"trainer.schedule.{name}=0.31" for name in (
-        "pyramid_until", "count_heat", "count_until", "identity_heat", "identity_until", "yaw_heat", "yaw_until",
-        "yaw_pull", "warm_until", "blend_until", "prior_until", "sigma_start")]  # fmt: skip
+    unused = [field.name for field in fields(ScheduleConfig) if not LABELS_USE.match(field.name)]
+    bound = [f"trainer.schedule.{name}=0.31" for name in unused]
     plain, other = (
         small_trainer(tmp_path / str(i), *words, *more) for i, more in enumerate([(), ("gradient=nvil", *bound)])
     )
@@ -251,6 +252,10 @@ def test_seeds_in_one_line():
     assert table[1][-1] == "320 ± 0" and "-" in table[1]
     assert means(answers)["test/air/counted_right"] == pytest.approx(95) and "test/air/position" not in means(answers)
     assert counts_table(answers)[:2] == [["objects", "0*", "4"], ["AIR", "100.0 ± 0.0 %", "95.0 ± 5.7 %"]]
+    said, explained = (
+        replace(answers[0], metrics={"scenes_from": "tables", "counting": how}) for how in ("said", "explained")
+    )
+    assert circumstances(said) == "tables." and "counted by what explains" in circumstances(explained)
     np.testing.assert_array_equal(summed([[[1, 2], [3, 4]], [[5]]]), [[6, 2], [3, 4]])
 
 
