@@ -64,7 +64,7 @@ class Air(nn.Module):
         """
         each = repeat(pictures, EACH_SAMPLE, sample=samples)
         canvas, state = self.renderer.blank(len(each)), self.posterior.start(len(each))
-        image, focused = self.renderer.develop(canvas), at.focused(each)
+        image = self.renderer.develop(canvas)
         looked = self.posterior.encoder.look(channels_first(pictures))
         features = repeat(self.look(looked, pictures, image[::samples]), EACH_SAMPLE, sample=samples)
         looked = repeat(looked, EACH_SAMPLE, sample=samples)
@@ -73,7 +73,7 @@ class Air(nn.Module):
         for step in range(self.prior.max_objects):
             if step:  # before anything is drawn, all samples of a picture see the same
                 features = self.look(looked, each, image)
-            proposal = self.posterior.propose(features, state, focused)
+            proposal = self.posterior.propose(features, state)
             sight = self.sight(each, image)
             draw = self.draw(proposal, sight, at)
             if context:

@@ -50,8 +50,14 @@ def save_config(config: Config, run_dir: Path) -> None:
 
 
 def load_config(run_dir: Path | str) -> Config:
-    """The configuration a run was started with. Raises UserError where there is none or it does not parse."""
-    return typed(stored_settings(run_dir), Config)
+    """The configuration a run was started with. Raises UserError where there is none, it does not parse, or a version
+    of this program wrote it whose settings are not those of today."""
+    stored = stored_settings(run_dir)
+    try:
+        return typed(stored, Config)
+    except UserError as error:
+        path = Path(run_dir) / "config.yaml"
+        raise UserError(f"{path}: {error}; was it edited, or written by another version?") from error
 
 
 def newer_settings(run_dir: Path | str) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from air3d.distributions import Choice
@@ -19,7 +19,6 @@ class Schedule:
 
     The heats are added to the weight 1 of the KL of a choice. The best posterior then is
     p(x | choice)^(1 / (1 + heat)), renormalised: soft while the heat is as large as differences in log likelihood.
-    `focus` is the share of draws whose attention keeps to one place (see `Posterior.attend`).
     """
 
     sigma: float = 0.3
@@ -29,14 +28,7 @@ class Schedule:
     yaw_heat: float = 0.0
     yaw_pull: float = 0.0
     blend: float = 1.0
-    focus: float = 1.0
     prior_odds: float = 1.0
-
-    def focused(self, like: Tensor) -> Bool[Tensor, " batch"]:
-        """Which rows of a batch like this one keep their attention to one place."""
-        if self.focus in (0.0, 1.0):
-            return like.new_full(like.shape[:1], self.focus == 1.0, dtype=torch.bool)
-        return torch.rand(len(like), device=like.device) < self.focus
 
 
 @dataclass

@@ -13,24 +13,17 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from air3d.attention import REACH, Attention
 from air3d.distributions import BoxNormal, Choice
-from air3d.encoder import Encoder, table_points
+from air3d.encoder import Encoder
 from air3d.glimpse import Glimpse, YawHead
 from air3d.prior import Prior
 from scenes.camera import Camera
 from scenes.catalogue import Catalogue
 from scenes.errors import UserError
-
-SHARPNESS = 10.0
-"""Factor on the attention's scores. It lets attention settle on an object within a few hundred steps: as long as it
-looks everywhere at once, the quickest way to a lower error is to move objects to the far edge, where they are small."""
-
-REACH = 0.15
-"""How far around the best cell attention reaches, and how far from the attended place an object may stand, as a share
-of the table."""
 
 NUDGE = 0.05
 """How far a closer look may still move it, as a share of the table."""
@@ -85,20 +78,13 @@ class Pose:
 class Posterior(nn.Module):
     """The network. `prior` gives the box of positions, `camera` the point of the table behind each cell."""
 
-    places: Tensor
-    code: Tensor
-
     def __init__(self, config: PosteriorConfig, catalogue: Catalogue, prior: Prior, camera: Camera):
         super().__init__()
         self.config, self.identities, self.prior = config, len(catalogue), prior
         identities = self.identities
         self.encoder = Encoder(config.stem, config.channels)
         channels, hidden = self.encoder.channels, config.hidden
-        places = table_points(camera).clamp(prior.low[:2], prior.high[:2])
-        places = prior.to_unit(F.pad(places, (0, 1)))[:, :2]
-        self.register_buffer("places", places, persistent=False)
-        self.score = nn.Parameter(torch.randn(channels) / channels)
-        self.register_buffer("code", waves(places), persistent=False)
+        self.attention = Attention(prior, camera, channels, hidden, config.query)
         attended = channels + 2
         self.normal = nn.LayerNorm(attended)
         self.recurrence = nn.GRUCell(attended, hidden)
@@ -109,30 +95,20 @@ class Posterior(nn.Module):
         self.yaw = YawHead(self.glimpse.features, attended + hidden + identities, config.initial_std)
         closer = self.glimpse.features * config.yaw_bins
         self.nudge = mlp(closer + attended + hidden + identities, hidden, 6, gain=0.1)
-        self.query = nn.Linear(hidden, channels + self.code.shape[-1]) if config.query else None
-        with torch.no_grad():
-            self.score[-1] = 0.2  # the last channel is what is unexplained: begin by looking there
-            if self.query is not None:
-                self.query.weight.zero_()
-                self.query.bias.zero_()  # before anything has been seen, it is all that says where to begin
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
-        return self.places.new_zeros(batch, self.config.hidden)
+        return self.attention.places.new_zeros(batch, self.config.hidden)
 
     def propose(
         self,
         features: Float[Tensor, "batch channel row column"],
         state: Float[Tensor, "batch hidden"],
-        focused: Bool[Tensor, " batch"] | None = None,
     ) -> Proposal:
-        """Attend to one place of the feature map and say whether an object is there, and which.
-
-        `focused` as in `attend`; all of them are where it is not given.
-        """
+        """Attend to one place of the feature map and say whether an object is there, and which."""
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast = standout(cells)
-        attention = self.attend(contrast, state, focused)
-        coordinates = (2 * self.places - 1).expand(len(cells), -1, -1)
+        attention, places = self.attention(contrast, state), self.attention.places
+        coordinates = (2 * places - 1).expand(len(cells), -1, -1)
         values = torch.cat([contrast, coordinates], -1)
         attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
         state = self.recurrence(attended, state)
@@ -140,34 +116,7 @@ class Posterior(nn.Module):
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
-        return Proposal(presence_logit, identity, seen, attention @ self.places, state)
-
-    def attend(
-        self,
-        contrast: Float[Tensor, "batch cell channel"],
-        state: Float[Tensor, "batch hidden"],
-        focused: Bool[Tensor, " batch"] | None = None,
-    ) -> Float[Tensor, "batch cell"]:
-        """How much each cell is looked at: a softmax over those around the best one or, unfocused, over all of them.
-
-        Two objects of one kind score alike. Whoever looks at both at once puts one object half-way between them; but
-        who never looked elsewhere does not learn what to look for.
-        """
-        scores = SHARPNESS * self.scores(contrast, state)
-        best = self.places[scores.detach().argmax(-1)]
-        seen = (self.places - best[:, None]).square().sum(-1) < REACH**2
-        if focused is not None:
-            seen = seen | ~focused[:, None]
-        return scores.masked_fill(~seen, -torch.inf).softmax(-1)
-
-    def scores(
-        self, contrast: Float[Tensor, "batch cell channel"], state: Float[Tensor, "batch hidden"]
-    ) -> Float[Tensor, "batch cell"]:
-        """How well each cell fits what is looked for: with a query, that depends on what has been seen, and where."""
-        if self.query is None:
-            return contrast @ self.score
-        what, where = self.query(state).split([contrast.shape[-1], self.code.shape[-1]], -1)
-        return torch.einsum("bkc,bc->bk", contrast, self.score + what) + where @ self.code.T
+        return Proposal(presence_logit, identity, seen, attention @ places, state)
 
     def pose(
         self,
@@ -193,12 +142,6 @@ class Posterior(nn.Module):
 def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:
     """The centre of a BoxNormal: a place in shares of the table's sides, at the least just inside, and a height."""
     return torch.cat([place.clamp(0.01, 0.99).logit(), height], -1)
-
-
-def waves(places: Float[Tensor, "cell 2"]) -> Float[Tensor, "cell 12"]:
-    """A code for places on the table (shares of its sides) whose products with a query can say "here" or "not here"."""
-    angles = torch.pi * torch.tensor([1.0, 2.0, 4.0]) * places[..., None]
-    return torch.cat([angles.sin(), angles.cos()], -1).flatten(1)
 
 
 def standout(cells: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch cell channel"]:

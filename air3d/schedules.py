@@ -22,9 +22,6 @@ class ScheduleConfig:
     `yaw_pull` weighs, where the yaw is summed out, how far the bins are from what the renderer says of them; it falls
     linearly to 0 at the end (see `alternatives.turn`).
 
-    Attention keeps to one place (see `Posterior.attend`) whenever the network is used. In training it does so in a
-    share of the draws that rises from 0 at `focus_from` to all of them at `focus_until`.
-
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.
     """
@@ -42,8 +39,6 @@ class ScheduleConfig:
     yaw_pull: float = 80.0
     warm_until: float = 0.02
     blend_until: float = 0.5
-    focus_from: float = 0.3
-    focus_until: float = 0.7
     rate_end: float = 0.1
     prior_odds: float = 1.0
     prior_until: float = 0.25
@@ -76,7 +71,6 @@ class ScheduleConfig:
             yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
             yaw_pull=self.yaw_pull * (1 - progress),
             blend=ramp(progress, self.warm_until, self.blend_until),
-            focus=ramp(progress, self.focus_from, self.focus_until),
             prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),
         )
 

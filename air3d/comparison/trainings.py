@@ -25,9 +25,9 @@ from scenes.errors import UserError
 ELSEWHERE = ("run_dir", "resume", "logger")
 """Settings that change nothing of what is learned."""
 
-LABELS_USE = re.compile("focus_|rate_end|sigma_until|sigma_end|render_")
-"""What a training on labels uses of `trainer.schedule`: how attention narrows, how the learning rate falls, how softly
-is painted, and the sigma that its answers are judged by. The rest shapes the bound, which it does not maximise."""
+LABELS_USE = re.compile("rate_end|sigma_until|sigma_end|render_")
+"""What a training on labels uses of `trainer.schedule`: how the learning rate falls, how softly is painted, and the
+sigma that its answers are judged by. The rest shapes the bound, which it does not maximise."""
 
 
 def configured(words: Sequence[str]) -> Config:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
@@ -59,21 +59,19 @@ class Labels:
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The mean of -log q(labels), in nats with `supervised.beta=0`, and its parts."""
         assert truth is not None
-        parts = {name: part.mean() for name, part in self.log_q(pictures, truth, at, self.settings.beta).items()}
+        parts = {name: part.mean() for name, part in self.log_q(pictures, truth, self.settings.beta).items()}
         values = {f"train/label_{name}": part.item() for name, part in parts.items()}
         return -torch.stack(list(parts.values())).sum(), values
 
     @torch.no_grad()
     def judge(self, pictures: Float[Tensor, "picture height width 3"], truth: Objects, elbo: float) -> float:
         """log q(labels) of the validation scenes."""
-        return sum(part.mean().item() for part in self.log_q(pictures, truth, Schedule()).values())
+        return sum(part.mean().item() for part in self.log_q(pictures, truth).values())
 
-    def log_q(
-        self, pictures: Tensor, truth: Objects, at: Schedule, beta: float = 0.0
-    ) -> dict[str, Float[Tensor, " picture"]]:
+    def log_q(self, pictures: Tensor, truth: Objects, beta: float = 0.0) -> dict[str, Float[Tensor, " picture"]]:
         """The density of the true objects, in parts; what is measured weighted by its widths to the 2 `beta`."""
         truth = to_torch(truth, self.device)
-        steps = self.unroll(pictures, truth.slots, at.focused(pictures))
+        steps = self.unroll(pictures, truth.slots)
         chosen = self.pairing(steps, truth)
         # from here on the steps of all pictures in one row, step by step
         identity, rotation = (values.gather(1, chosen).T.flatten() for values in (truth.identity, truth.rotation))
@@ -91,16 +89,14 @@ class Labels:
         summed = {name: (value * there).view(len(steps), -1).sum(0) for name, value in objects.items()}
         return {"count": log_count.squeeze(1), **summed}
 
-    def unroll(
-        self, pictures: Float[Tensor, "picture height width 3"], steps: int, focused: Bool[Tensor, " picture"]
-    ) -> list[Step]:
+    def unroll(self, pictures: Float[Tensor, "picture height width 3"], steps: int) -> list[Step]:
         """The network's own likeliest answers, one after the other, each painted before the next."""
         model, answers = self.model, []
         looked = model.posterior.encoder.look(channels_first(pictures))
         canvas, state = model.renderer.blank(len(pictures)), model.posterior.start(len(pictures))
         image = model.renderer.develop(canvas)
         for _ in range(steps):
-            proposal = model.posterior.propose(model.look(looked, pictures, image), state, focused)
+            proposal = model.posterior.propose(model.look(looked, pictures, image), state)
             sight = model.sight(pictures, image)
             with torch.no_grad():
                 identity, pose = model.mode(proposal, sight)

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from einops import repeat
+from jaxtyping import Float
 from small_runs import small_run
 from torch import Tensor
 
 from air3d.air import Schedule
 from air3d.alternatives import turn
+from air3d.attention import Attention
 from air3d.distributions import Choice
 from air3d.draws import Drawn
 from air3d.encoder import STRIDE, table_points
@@ -102,32 +104,29 @@ def test_trace_has_a_likelihood_for_every_prefix(tmp_path: Path) -> None:
     torch.testing.assert_close(trace.log_likelihood[:, :, 0], empty[:, None].expand(3, 2))
 
 
-def test_focused_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Path) -> None:
-    """Two cells that score the same: in use their places are not averaged, while training is young they are."""
-    model = small_run(tmp_path).model
-    contrast = torch.zeros(1, len(model.posterior.places), len(model.posterior.score))
-    first, last = 0, len(model.posterior.places) - 1
-    contrast[:, [first, last], -1] = 20.0
-    state = model.posterior.start(1)
-    places = {
-        focused: model.posterior.attend(contrast, state, torch.tensor([focused])) @ model.posterior.places
-        for focused in (True, False)
-    }
-    ends = model.posterior.places[[first, last]]
-    middle, apart = ends.mean(0), (ends[0] - ends[1]).norm()
-    assert apart > 0.5
-    torch.testing.assert_close(places[False][0], middle, atol=1e-3, rtol=0)
-    assert (places[True] - ends).norm(dim=-1).min() < 0.2 * apart
+def test_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Path) -> None:
+    """Two cells that score the same: their places are not averaged."""
+    attention = small_run(tmp_path).model.posterior.attention
+    first, last = 0, len(attention.places) - 1
+    place = attend(attention, [first, last]) @ attention.places
+    ends = attention.places[[first, last]]
+    apart = (ends[0] - ends[1]).norm()
+    assert apart > 0.5 and (place - ends).norm(dim=-1).min() < 0.2 * apart
 
 
-def test_attention_is_focused_at_the_end_and_in_use() -> None:
-    assert Schedule().focus == ScheduleConfig().final().focus == 1
-    assert ScheduleConfig().at(0.0).focus == 0
-    switched = ScheduleConfig(focus_from=0.45, focus_until=0.45)
-    assert switched.at(0.3).focus == 0 and switched.at(0.45).focus == 1
-    rows = torch.zeros(1000, 2)
-    assert Schedule().focused(rows).all() and not Schedule(focus=0.0).focused(rows).any()
-    assert 0.2 < Schedule(focus=0.3).focused(rows).float().mean() < 0.4
+@pytest.mark.parametrize("cell", [3, 40, -2])
+def test_attention_goes_where_most_is_unexplained_whatever_has_been_learned(tmp_path: Path, cell: int) -> None:
+    attention = small_run(tmp_path).model.posterior.attention
+    assert not list(attention.parameters())
+    assert attend(attention, [cell], noise=0.3).argmax() == torch.arange(len(attention.places))[cell]
+
+
+def attend(attention: Attention, cells: list[int], noise: float = 0.0, channels: int = 39) -> Float[Tensor, "1 cell"]:
+    """What is looked at if these cells alone are unexplained, whatever else stands out."""
+    torch.manual_seed(0)
+    contrast = noise * torch.randn(1, len(attention.places), channels)
+    contrast[:, cells, -1] = 60.0
+    return attention(contrast, torch.ones(1, 128))
 
 
 def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path) -> None:
@@ -198,16 +197,14 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
 
 def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
     """Two cells that score the same; a state whose query says "not here" of one of them sends it to the other."""
-    posterior = small_run(tmp_path, "model.query=true").model.posterior
-    contrast = torch.zeros(1, len(posterior.places), len(posterior.score))
-    seen, other = 0, len(posterior.places) - 1
-    contrast[:, [seen, other], -1] = 60.0
-    state = torch.ones(1, posterior.config.hidden)
+    attention = small_run(tmp_path, "model.query=true").model.posterior.attention
+    seen, other = 0, len(attention.places) - 1
+    ask, code = attention.query.ask, attention.query.code
+    assert not ask.bias.any() and not ask.weight.any()
     with torch.no_grad():
-        assert not posterior.query.bias.any()
-        posterior.query.weight[contrast.shape[-1] :] = -posterior.code[seen][:, None] / posterior.config.hidden
-    place = posterior.attend(contrast, state) @ posterior.places
-    assert (place - posterior.places[other]).norm() < 0.2 < (place - posterior.places[seen]).norm()
+        ask.weight[-code.shape[-1] :] = -code[seen][:, None] / ask.in_features
+    place = attend(attention, [seen, other]) @ attention.places
+    assert (place - attention.places[other]).norm() < 0.2 < (place - attention.places[seen]).norm()
 
 
 def test_without_residual_the_network_does_not_see_what_was_painted(tmp_path: Path) -> None:

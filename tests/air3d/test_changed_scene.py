@@ -52,7 +52,7 @@ def test_a_network_that_is_told_looks_through_the_new_camera(run_dir):
     before, after = load_run(run_dir), load_run(run_dir, scene=change.assumed)
     weights = before.model.state_dict()
     assert all(torch.equal(weights[name], value) for name, value in after.model.state_dict().items())
-    assert not torch.equal(before.model.posterior.places, after.model.posterior.places)
+    assert not torch.equal(before.model.posterior.attention.places, after.model.posterior.attention.places)
     truth = held_out(Scene(change.shown(before.config.scene)), 0, 3, [2])
     expected = build_renderer("reference", Scene(change.shown(before.config.scene))).render(to_torch(truth))
     assert (render(after.renderer, truth) - expected).abs().max() < 1e-4

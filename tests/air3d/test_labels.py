@@ -45,7 +45,7 @@ def test_the_density_of_the_yaw_adds_up_to_one(tmp_path: Path) -> None:
     """Over the circle, but for what lies within a hundredth of a bin's border."""
     run = small_run(tmp_path, *TABLE)
     labels, (pictures, _) = Labels(run), example(run, 2)
-    pose = labels.unroll(pictures, 1, torch.ones(2, dtype=bool))[0].pose
+    pose = labels.unroll(pictures, 1)[0].pose
     angles = torch.linspace(-math.pi, math.pi, 24001)[:-1]
     with torch.no_grad():
         density = torch.stack([log_turn(pose, angle.expand(2)) for angle in angles], -1).exp()
@@ -58,8 +58,8 @@ def test_the_order_of_the_labels_does_not_matter(tmp_path: Path, kind: str) -> N
     run = small_run(tmp_path, *TABLE, "scene.min_objects=3", f"supervised.matching={kind}")
     labels, (pictures, truth) = Labels(run), example(run)
     with torch.no_grad():
-        given = total(labels.log_q(pictures, truth, Schedule()))
-        turned = total(labels.log_q(pictures, reordered(truth, [2, 0, 1]), Schedule()))
+        given = total(labels.log_q(pictures, truth))
+        turned = total(labels.log_q(pictures, reordered(truth, [2, 0, 1])))
     torch.testing.assert_close(turned, given)
 
 
@@ -67,7 +67,7 @@ def test_ordered_asks_from_left_to_right(tmp_path: Path) -> None:
     run = small_run(tmp_path, *TABLE, "supervised=ordered")
     labels, (pictures, truth) = Labels(run), example(run, 20)
     there = to_torch(truth)
-    chosen = labels.pairing(labels.unroll(pictures, truth.slots, torch.ones(20, dtype=bool)), there)
+    chosen = labels.pairing(labels.unroll(pictures, truth.slots), there)
     for row, count in enumerate(np.asarray(truth.count)):
         across = truth.position[row, chosen[row, :count].numpy(), 0]
         assert (np.diff(across) >= 0).all() and truth.presence[row, chosen[row, :count].numpy()].all()
@@ -77,7 +77,7 @@ def test_no_other_pairing_is_likelier(tmp_path: Path) -> None:
     run = small_run(tmp_path, *TABLE)
     labels, (pictures, truth) = Labels(run), example(run, 20)
     with torch.no_grad():
-        steps, there = labels.unroll(pictures, truth.slots, torch.ones(20, dtype=bool)), to_torch(truth)
+        steps, there = labels.unroll(pictures, truth.slots), to_torch(truth)
         cost, chosen = labels.cost(steps, there), labels.pairing(steps, there)
     for row, count in enumerate(np.asarray(truth.count)):
         assert sorted(chosen[row].tolist()) == list(range(truth.slots))
@@ -95,7 +95,7 @@ def test_a_turn_that_does_not_show_is_right_only_where_symmetry_counts(tmp_path:
     truth.identity[:] = cube
     quarter = replace(truth, rotation=truth.rotation + np.float32(np.pi / 2))
     with torch.no_grad():
-        given, turned = (labels.log_q(pictures, each, Schedule())["rotation"] for each in (truth, quarter))
+        given, turned = (labels.log_q(pictures, each)["rotation"] for each in (truth, quarter))
     assert torch.allclose(given, turned, atol=1e-4) == symmetric
 
 
@@ -103,7 +103,7 @@ def test_shapes_without_a_front_ask_for_no_yaw(tmp_path: Path) -> None:
     run = small_run(tmp_path, "model=supervised")
     labels, (pictures, truth) = Labels(run), example(run, 4)
     truth.identity[:] = [mesh.symmetry for mesh in run.scene.catalogue.meshes].index(0)
-    assert (labels.log_q(pictures, truth, Schedule())["rotation"] == 0).all()
+    assert (labels.log_q(pictures, truth)["rotation"] == 0).all()
 
 
 def test_beta_scales_what_a_regression_teaches_by_its_width() -> None:

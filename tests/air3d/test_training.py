@@ -136,6 +136,15 @@ def test_a_checkpoint_of_another_scene_is_refused(tmp_path: Path) -> None:
         load_run(tmp_path)
 
 
+def test_a_run_of_a_version_with_other_settings_is_refused_by_name(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=1").fit()
+    stored = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    stored["trainer"]["schedule"]["focus_from"] = 0.3
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stored))
+    with pytest.raises(UserError, match=r"config.yaml: .*focus_from.* another version"):
+        load_run(tmp_path)
+
+
 def test_resume_keeps_the_settings_of_the_run(tmp_path: Path) -> None:
     small_trainer(tmp_path, "trainer.steps=1").fit()
     stored = load_config(tmp_path)
