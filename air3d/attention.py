@@ -12,14 +12,12 @@ from air3d.prior import Prior
 from scenes.camera import Camera
 
 SHARPNESS = 2.0
-"""Factor on what is unexplained, in standard deviations over the picture. It lets attention settle on an object: as
-long as it looks everywhere at once, the quickest way to a lower error is to move objects to the far edge, where they
-are small."""
+"""Factor on what is unexplained, in standard deviations over the picture: the cells of an object share the attention,
+and the bare table around it gets next to none."""
 
 REACH = 0.15
 """How far around the best cell attention reaches, and how far from the attended place an object may stand, as a share
 of the table."""
-
 
 GAIN = 10.0
 """Factor on a query: what it has learned must outweigh what is unexplained within a few hundred steps."""
