@@ -45,7 +45,7 @@ def plan(*words: str) -> CompareConfig:
 
 def compare(runs: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "compare.py", f"runs={runs}", "threads=1", "logger.mode=offline", WORDS, *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("experiment", sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml")))
