@@ -18,8 +18,9 @@ help:  ## this list
 train: $(STAMP)  ## train on the default scene; ARGS="scene=single_object seed=1" reach train.py
 	@$(BIN) train.py $(ARGS)
 
-test: $(STAMP)  ## every test; ARGS="tests/test_house.py" reach pytest
-	@$(BIN) -m pytest $(ARGS)
+# A file's tests stay together: they share what they have trained. Each process computes with one thread (conftest.py).
+test: $(STAMP)  ## every test, on up to 4 cores; ARGS="tests/test_house.py -n 0" reach pytest
+	@$(BIN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(STAMP)  ## ruff (rules and format) and pyright
 	@failed=0; \

@@ -1,7 +1,19 @@
-"""Shapes in signatures are checked in every test and free in production. JAXTYPING_DISABLE=1 skips the checks."""
+"""Shapes in signatures are checked in every test and free in production. JAXTYPING_DISABLE=1 skips the checks.
+
+Every test draws the same random numbers each time, whichever ran before it.
+"""
 
 from __future__ import annotations
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is loaded, and by the programs that tests call
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+import pytest
+import torch
 from jaxtyping import install_import_hook
 
 # Where tensors go in and out. Not here: configurations (filled from lists, annotated as tuples) and numba's kernels.
@@ -32,3 +44,9 @@ CHECKED = [
 ]
 
 install_import_hook(CHECKED, "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)
