@@ -87,7 +87,7 @@ def proposer(settings: EvaluateConfig, run: Run, steps: int) -> Propose:
     network = partial(looking(settings.counting, run), run.model, max_objects=steps)
     if settings.model is None:
         return network
-    sigma, identities = run.config.trainer.schedule.sigma_end, len(run.scene.catalogue)
+    sigma, identities = run.config.trainer.schedule.sigma, len(run.scene.catalogue)
     direct = Direct(run.renderer, run.model.prior, identities, settings.model, sigma)
     if settings.init == "air":
         return lambda pictures: direct.refined(pictures, network(pictures))

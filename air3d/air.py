@@ -75,7 +75,7 @@ class Air(nn.Module):
                 features = self.look(looked, each, image)
             proposal = self.posterior.propose(features, state)
             sight = self.sight(each, image)
-            draw = self.draw(proposal, sight, at)
+            draw = self.draw(proposal, sight)
             if context:
                 contexts.append(self.context(sight, proposal))
             if sum_yaw:
@@ -91,7 +91,8 @@ class Air(nn.Module):
 
     def look(self, looked: Tensor, pictures: Tensor, image: Tensor) -> Float[Tensor, "batch channel row column"]:
         """Features of what is seen now."""
-        return self.posterior.encoder(looked, channels_first(pictures), channels_first(self.shown(image)))
+        shown = channels_first(self.shown(image))
+        return self.posterior.encoder(looked, channels_first(pictures), shown, self.renderer.background)
 
     def sight(
         self, pictures: Float[Tensor, "batch height width 3"], image: Float[Tensor, "batch height width 3"]
@@ -106,34 +107,30 @@ class Air(nn.Module):
         """
         return image.detach() if self.posterior.config.residual else self.renderer.background.expand_as(image)
 
-    def draw(self, proposal: Proposal, sight: Tensor, at: Schedule) -> Drawn:
+    def draw(self, proposal: Proposal, sight: Tensor) -> Drawn:
         """Sample identity, position and yaw: identity and yaw bin by choice, the rest reparameterised."""
         identity = proposal.identity.sample()
         pose = self.posterior.pose(proposal, identity, sight)
         yaw_bin, noise = pose.yaw_bin.sample(), (torch.randn_like(pose.box.mean), torch.randn_like(pose.offset.mean))
-        return self.drawn(proposal, identity, pose, yaw_bin, torch.cat(noise, -1), at)
+        return self.drawn(proposal, identity, pose, yaw_bin, torch.cat(noise, -1))
 
-    def drawn(
-        self, proposal: Proposal, identity: Tensor, pose: Pose, yaw_bin: Tensor, noise: Tensor, at: Schedule
-    ) -> Drawn:
+    def drawn(self, proposal: Proposal, identity: Tensor, pose: Pose, yaw_bin: Tensor, noise: Tensor) -> Drawn:
         """The object of these choices and random numbers, and what it costs.
 
         Every bin has its own offset; their divergence from the prior is summed over the bins.
         """
         unit, offset = pose.box.sample(noise[:, :3]), pose.offset.sample(noise[:, 3:])
         position, rotation = self.place(unit, yaw_bin, offset)
-        kl_identity, kl_yaw = proposal.identity.kl(), pose.yaw_bin.kl()
-        kl_box = pose.box.kl(unit, self.prior.free) + pose.offset.kl(offset, pose.yaw_bin.probs)
-        heat = at.identity_heat * kl_identity + at.yaw_heat * kl_yaw
         log_identity, log_yaw = proposal.identity.log_prob(identity), pose.yaw_bin.log_prob(yaw_bin)
-        kl = kl_identity + kl_yaw + kl_box
+        kl_box = pose.box.kl(unit, self.prior.free) + pose.offset.kl(offset, pose.yaw_bin.probs)
+        kl = proposal.identity.kl() + pose.yaw_bin.kl() + kl_box
         with torch.no_grad():
             chosen = pose.offset.at(yaw_bin).log_prob(offset.gather(-1, yaw_bin[:, None]))
             log_even = math.log(proposal.identity.logits.shape[-1] * self.yaw_bins)
             log_q = log_identity + log_yaw + pose.box.log_prob(unit, self.prior.free) + chosen
         return Drawn(
-            identity, position, rotation, pose.yaw_bin, yaw_bin, offset.sigmoid(), log_identity, log_yaw, kl, heat,
-            noise, -log_even - log_q,
+            identity, position, rotation, pose.yaw_bin, yaw_bin, offset.sigmoid(), log_identity, log_yaw, kl, noise,
+            -log_even - log_q,
         )  # fmt: skip
 
     def context(self, sight: Tensor, proposal: Proposal) -> Float[Tensor, "batch feature"]:

@@ -27,9 +27,9 @@ def turn(
     """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin; 0 for a body of
     revolution, which looks alike in all of them but for its facets.
 
-    With `at.yaw_pull`, the cross-entropy of q(yaw) to its own optimum p(x | .., yaw)^(1 / (1 + heat)), renormalised, is
-    added: where q is sure of the wrong side, the expectation passes no gradient any more, and this does. Its fixed
-    point is the same (the exact form of the wake phase of Bornschein & Bengio 2015, "Reweighted Wake-Sleep").
+    With `at.yaw_pull`, the cross-entropy of q(yaw) to its own optimum p(x | .., yaw), renormalised, is added: where q
+    is sure of the wrong side, the expectation passes no gradient any more, and this does. Its fixed point is the same
+    (the exact form of the wake phase of Bornschein & Bengio 2015, "Reweighted Wake-Sleep").
     """
     rows = samples * air.turns[draw.identity[::samples]].nonzero().squeeze(-1)
     nothing = pictures.new_zeros(len(pictures))
@@ -39,7 +39,7 @@ def turn(
     likelihood = likelihood - likelihood.mean(1, keepdim=True)
     value = (draw.yaw_bin.probs[rows] * likelihood).sum(1)
     if at.yaw_pull:
-        right = (likelihood / (1 + at.yaw_heat)).softmax(1)
+        right = likelihood.softmax(1)
         value = value + at.yaw_pull * (right * draw.yaw_bin.logits[rows]).sum(1)  # logits are normalised already
     return nothing.index_put((rows // samples,), value)
 
@@ -75,16 +75,16 @@ def swap(
     with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
     """
     probs, expected = proposal.identity.probs, torch.zeros_like(likelihood)
-    own = (likelihood - draw.kl - draw.heat).detach()
+    own = (likelihood - draw.kl).detach()
     for shift in range(1, probs.shape[-1]):
         with torch.no_grad():
             identity = (draw.identity + shift) % probs.shape[-1]
             pose = air.posterior.pose(proposal, identity, sight)
             yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
-            other = air.drawn(proposal, identity, pose, yaw_bin, draw.noise, at)
+            other = air.drawn(proposal, identity, pose, yaw_bin, draw.noise)
             painted = air.renderer.paint(canvas, other.identity, other.position, other.rotation)
             likelihood = log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid)
-            gain = likelihood - other.kl - other.heat - own
+            gain = likelihood - other.kl - own
         expected = expected + probs.gather(-1, identity[:, None]).squeeze(-1) * gain
     return expected
 

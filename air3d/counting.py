@@ -40,7 +40,7 @@ def check_counting(kind: str) -> None:
 def looking(kind: str, run: Run) -> Look:
     """`unroll`, or with "explained" the pass below at the run's last sigma. Raises UserError for another `kind`."""
     check_counting(kind)
-    return unroll if kind == "said" else partial(explained, sigma=run.config.trainer.schedule.sigma_end)
+    return unroll if kind == "said" else partial(explained, sigma=run.config.trainer.schedule.sigma)
 
 
 @torch.no_grad()

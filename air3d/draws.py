@@ -15,17 +15,10 @@ from air3d.elbo import Trace
 
 @dataclass
 class Schedule:
-    """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO.
-
-    The heats are added to the weight 1 of the KL of a choice. The best posterior then is
-    p(x | choice)^(1 / (1 + heat)), renormalised: soft while the heat is as large as differences in log likelihood.
-    """
+    """Where training stands: what the schedules say at this moment. The defaults are the end, the plain ELBO."""
 
     sigma: float = 0.3
     pyramid: float = 0.0
-    count_heat: float = 0.0
-    identity_heat: float = 0.0
-    yaw_heat: float = 0.0
     yaw_pull: float = 0.0
     blend: float = 1.0
     prior_odds: float = 1.0
@@ -47,7 +40,6 @@ class Drawn:
     log_identity: Float[Tensor, " batch"]
     log_yaw: Float[Tensor, " batch"]
     kl: Float[Tensor, " batch"]
-    heat: Float[Tensor, " batch"]
     noise: Float[Tensor, "batch noise"]
     log_weight: Float[Tensor, " batch"]
 
@@ -73,7 +65,6 @@ def gather(
         log_yaw=stack([draw.log_yaw for draw in drawn]),
         turned=torch.stack(turned, -1) if turned else None,
         kl=stack([draw.kl for draw in drawn]),
-        heat=stack([draw.heat for draw in drawn]),
         log_weight=stack([draw.log_weight for draw in drawn]),
         swapped=stack(swapped) if swapped else None,
         context=stack(contexts).transpose(-1, -2) if contexts else None,

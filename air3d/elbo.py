@@ -22,9 +22,8 @@ class Trace:
     """What one pass of the posterior over a batch leaves for the objective. N is the number of steps.
 
     `log_likelihood[..., n]` belongs to the picture with the first n objects; `log_identity` and `log_yaw` are log q of
-    the choices that were sampled at each step; `kl` is everything of KL_t but the presence; `heat` is the extra weight
-    on the KL of the choices while training is young, which the count does not see. `turned`, where it is asked for,
-    is for the first sample of each picture the expectation of log p(x | z_1..t) over the yaw bins of object t.
+    the choices that were sampled at each step; `kl` is everything of KL_t but the presence. `turned`, where it is asked
+    for, is for the first sample of each picture the expectation of log p(x | z_1..t) over the yaw bins of object t.
     `swapped` is the expectation of F_t over the identities of object t, less the F_t of the one that was drawn.
     `context`, without gradient, is what a baseline may know: all of it comes before anything of step t is decided.
     `log_weight` is log p(z_t) - log q(z_t) of what was drawn, without gradient.
@@ -35,7 +34,6 @@ class Trace:
     log_identity: Float[Tensor, "picture sample step"]
     log_yaw: Float[Tensor, "picture sample step"]
     kl: Float[Tensor, "picture sample step"]
-    heat: Float[Tensor, "picture sample step"]
     turned: Float[Tensor, "picture step"] | None = None
     swapped: Float[Tensor, "picture sample step"] | None = None
     context: Float[Tensor, "picture sample step feature"] | None = None
@@ -80,11 +78,6 @@ def expected_bound(
     log_q = log_q.masked_fill(~possible, 0.0)
     terms = log_q.exp() * (bounds - log_q)
     return terms.masked_fill(~possible, 0.0).sum(-1)
-
-
-def count_kl(log_q: Float[Tensor, "*batch count"], log_prior: Float[Tensor, " count"]) -> Float[Tensor, "*batch"]:
-    """KL(q(n) || p(n)) in nats."""
-    return -expected_bound(log_q, log_prior.expand(log_q.shape))
 
 
 def importance_bound(trace: Trace, log_prior: Float[Tensor, " count"]) -> Float[Tensor, " picture"]:

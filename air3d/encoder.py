@@ -12,11 +12,15 @@ from scenes.camera import Camera
 
 STRIDE = 4
 
+NOTICEABLE = 0.1
+"""How different a colour must be, mean of the three channels in [0, 1], to be more than noise."""
+
 
 class Encoder(nn.Module):
     """Picture, canvas and what is still unexplained between them, to a map of features at a quarter of the side.
 
-    The last seven channels are plain: colours of the picture, what the canvas lacks of them, and how much that is.
+    The last seven channels are plain: colours of the picture, what the canvas lacks of them, and how much is
+    `unexplained`.
 
     The first convolution is linear, so its share that sees only the picture is computed once per picture
     (`look`) and reused by every sample and every step.
@@ -41,14 +45,32 @@ class Encoder(nn.Module):
         looked: Float[Tensor, "batch stem half_height half_width"],
         picture: Float[Tensor, "batch 3 height width"],
         canvas: Float[Tensor, "batch 3 height width"],
+        background: Float[Tensor, "3"],
     ) -> Float[Tensor, "batch channel row column"]:
         residual = (picture - canvas).abs()
         features = self.activation(looked + self.canvas(torch.cat([canvas, residual], 1)))
         features = self.activation(self.down(features))
         for layer in self.body:
             features = features + self.activation(layer(features))
-        plain = torch.cat([picture, picture - canvas, residual.mean(1, keepdim=True)], 1)
+        plain = torch.cat([picture, picture - canvas, unexplained(picture, canvas, background)], 1)
         return torch.cat([features, F.avg_pool2d(plain, STRIDE)], 1)
+
+
+def unexplained(
+    picture: Float[Tensor, "batch 3 height width"],
+    canvas: Float[Tensor, "batch 3 height width"],
+    background: Float[Tensor, "3"],
+) -> Float[Tensor, "batch 1 height width"]:
+    """From 0 to 1, how surely something is there that the canvas lacks: the picture is noticeably far from the canvas
+    and from the bare table.
+
+    Bare table that was painted over is nothing that is still to be found. What counts is how much of an object is seen,
+    not how bright it is or what it stands in front of: the end of a handle that was painted the wrong way round is less
+    than a mug.
+    """
+    bare = background[:, None, None]
+    error = torch.minimum((picture - canvas).abs().mean(1, True), (picture - bare).abs().mean(1, True))
+    return 1 - (-0.5 * (error / NOTICEABLE).square()).exp()
 
 
 def convolution(inputs: int, outputs: int, kernel: int, **options: int) -> nn.Conv2d:

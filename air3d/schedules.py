@@ -1,4 +1,4 @@
-"""How sigma, pyramid, heat and warm phase move as training goes from 0 (nothing done) to 1 (all of it)."""
+"""How warm phase, pull, learning rate and what else may move do so, as training goes from 0 to 1 (all of it done)."""
 
 from __future__ import annotations
 
@@ -11,46 +11,42 @@ from scenes.errors import UserError
 
 @dataclass
 class ScheduleConfig:
-    """Everything is laid over the training that was asked for: `*_until` are shares of it, between 0 and 1.
+    """Everything is laid over the training that was asked for: `*_from` and `*_until` are shares of it, from 0 to 1.
 
-    sigma falls geometrically, the pyramid linearly to 0, and the warm phase (pose and identity see every count alike)
-    gives way to the ELBO between `warm_until` and `blend_until`. The heats, in squared error of a picture, weigh the KL
-    of count, identity and yaw bin until `*_until`: without them every object soon becomes the one that costs least on
-    average, before the network has learned to tell them apart, and a saturated softmax never comes back. `prior_odds`
-    makes each further object that many times likelier at first; it falls geometrically to 1 until `prior_until`.
+    In the warm phase pose and identity see every count alike; it gives way to the ELBO between `warm_until` and
+    `blend_until`. `yaw_pull` weighs, where the yaw is summed out, how far the bins are from what the renderer says of
+    them; it falls linearly to 0 at the end (see `alternatives.turn`). The learning rate is constant until `rate_from`,
+    then falls linearly to `rate_end` of what it was.
 
-    `yaw_pull` weighs, where the yaw is summed out, how far the bins are from what the renderer says of them; it falls
-    linearly to 0 at the end (see `alternatives.turn`).
+    `prior_odds` makes each further object that many times likelier at first and falls geometrically to 1 at
+    `prior_until`: what the warm phase is to the estimators that sample presence. Off unless asked for are two that go
+    from coarse to fine: with a `sigma_start`, sigma begins there and falls geometrically until `sigma_until`; the
+    pyramid falls linearly to 0 at `pyramid_until`.
 
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.
     """
 
-    sigma_start: float = 3.0
-    sigma_end: float = 0.3
-    sigma_until: float = 0.5
-    pyramid_until: float = 0.4
-    count_heat: float = 1000.0
-    count_until: float = 0.25
-    identity_heat: float = 500.0
-    identity_until: float = 0.3
-    yaw_heat: float = 30.0
-    yaw_until: float = 0.45
-    yaw_pull: float = 80.0
+    sigma: float = 0.3
     warm_until: float = 0.02
     blend_until: float = 0.5
+    yaw_pull: float = 80.0
+    rate_from: float = 0.5
     rate_end: float = 0.1
     prior_odds: float = 1.0
-    prior_until: float = 0.25
+    prior_until: float = 0.5
+    sigma_start: float | None = None
+    sigma_until: float = 0.5
+    pyramid_until: float = 0.0
     render_sigma_start: float | None = None
     render_gamma_start: float | None = None
     render_blur_start: float | None = None
     render_until: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.sigma_start >= self.sigma_end > 0:
-            raise UserError(f"sigma must fall to a positive value, not from {self.sigma_start} to {self.sigma_end}")
-        for name in ("render_sigma_start", "render_gamma_start", "render_blur_start"):
+        if not self.sigma > 0:
+            raise UserError(f"trainer.schedule.sigma={self.sigma} must be above 0")
+        for name in ("sigma_start", "render_sigma_start", "render_gamma_start", "render_blur_start"):
             if (start := getattr(self, name)) is not None and not start > 0:
                 raise UserError(f"trainer.schedule.{name}={start} must be above 0, or null for no schedule")
         if not self.prior_odds > 0:
@@ -62,21 +58,17 @@ class ScheduleConfig:
 
     def at(self, progress: float) -> Schedule:
         """The values at `progress` in [0, 1]."""
-        sigma = self.sigma_start * (self.sigma_end / self.sigma_start) ** ramp(progress, 0, self.sigma_until)
         return Schedule(
-            sigma=sigma,
+            sigma=moved(self.sigma_start, self.sigma, ramp(progress, 0, self.sigma_until)),
             pyramid=1 - ramp(progress, 0, self.pyramid_until),
-            count_heat=self.count_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.count_until)),
-            identity_heat=self.identity_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.identity_until)),
-            yaw_heat=self.yaw_heat / (2 * sigma**2) * (1 - ramp(progress, 0, self.yaw_until)),
             yaw_pull=self.yaw_pull * (1 - progress),
             blend=ramp(progress, self.warm_until, self.blend_until),
             prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),
         )
 
     def rate(self, progress: float) -> float:
-        """Factor on the learning rate: constant until sigma has fallen, then linearly down to `rate_end`."""
-        return 1 - (1 - self.rate_end) * ramp(progress, self.sigma_until, 1)
+        """Factor on the learning rate."""
+        return 1 - (1 - self.rate_end) * ramp(progress, self.rate_from, 1)
 
     def softness(self, progress: float, final: RendererConfig) -> RendererConfig:
         """How softly the model paints: geometrically from the starts that are set to the renderer's own settings.
@@ -84,19 +76,20 @@ class ScheduleConfig:
         `blur_radius` follows sigma unless it is set itself.
         """
         share = ramp(progress, 0, self.render_until)
-
-        def moved(start: float | None, end: float) -> float:
-            return end if start is None else start * (end / start) ** share
-
         blur = final.blur_radius
         if self.render_blur_start is not None:
-            blur = moved(self.render_blur_start, final.blur)
-        sigma, gamma = moved(self.render_sigma_start, final.sigma), moved(self.render_gamma_start, final.gamma)
-        return replace(final, sigma=sigma, gamma=gamma, blur_radius=blur)
+            blur = moved(self.render_blur_start, final.blur, share)
+        sigma = moved(self.render_sigma_start, final.sigma, share)
+        return replace(final, sigma=sigma, gamma=moved(self.render_gamma_start, final.gamma, share), blur_radius=blur)
 
     def final(self) -> Schedule:
         """The plain ELBO at the final sigma, which validation and evaluation report."""
         return self.at(1.0)
+
+
+def moved(start: float | None, end: float, share: float) -> float:
+    """Geometrically from `start` to `end`; there already without a start."""
+    return end if start is None else start * (end / start) ** share
 
 
 def ramp(progress: float, start: float, end: float) -> float:

@@ -86,7 +86,7 @@ class Trainer:
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             raise UserError(
                 f"the loss stopped being a number at step {self.step}; {self.run_dir}/last.pt is still good. Try "
-                f"trainer.learning_rate={self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma_end"
+                f"trainer.learning_rate={self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma"
             )
         self.optimiser.step()
         self.step += 1
@@ -122,7 +122,8 @@ class Trainer:
             judged = self.objective.judge(self.validation.pictures, self.validation.truth, elbo)
         if self.validation.collapsed and self.progress() >= YOUNG:
             tqdm.write(
-                f"warning: collapsed: {self.validation.collapsed}. Try another seed, or more heat (see docs/method.md)"
+                f"warning: collapsed: {self.validation.collapsed}. Try another seed, or a larger "
+                "trainer.schedule.blend_until (see docs/method.md)"
             )
         if judged > self.best:
             self.best = judged

@@ -27,7 +27,7 @@ def widths(run: Run, scenes: int, seed: int) -> dict[str, np.ndarray]:
     truth = held_out(run.scene, seed, scenes)
     truth = truth[np.asarray(truth.presence)[:, 0] > 0.5]
     pictures, shifts = render(run.renderer, truth), np.arange(-REACH, REACH + STEP / 2, STEP)
-    sigma, result = run.config.trainer.schedule.sigma_end, {}
+    sigma, result = run.config.trainer.schedule.sigma, {}
     for axis, name in enumerate("xy"):
         columns = []
         for shift in shifts:

@@ -28,7 +28,6 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
     "objective": {
         "ELBO (nats)": ["val/elbo", "train/elbo"],
         "KL (nats)": ["train/kl"],
-        "heat": ["train/heat"],
         "labels (weighted log q)": [f"train/label_{part}" for part in ("count", "identity", "position", "rotation")],
         "sigma and pyramid": ["train/sigma", "train/pyramid"],
     },

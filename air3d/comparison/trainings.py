@@ -25,7 +25,7 @@ from scenes.errors import UserError
 ELSEWHERE = ("run_dir", "resume", "logger")
 """Settings that change nothing of what is learned."""
 
-LABELS_USE = re.compile("rate_end|sigma_until|sigma_end|render_")
+LABELS_USE = re.compile("rate_|sigma$|render_")
 """What a training on labels uses of `trainer.schedule`: how the learning rate falls, how softly is painted, and the
 sigma that its answers are judged by. The rest shapes the bound, which it does not maximise."""
 

@@ -28,7 +28,7 @@ class Estimator(Protocol):
     """A function, or a module where there is something to learn: then its parameters are trained and saved as well."""
 
     def __call__(
-        self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
+        self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
     ) -> Float[Tensor, " picture"]: ...
 
 

@@ -20,19 +20,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from air3d.elbo import Trace, count_kl, expected_bound, log_count_posterior, prefix_bounds, up_to
+from air3d.elbo import Trace, expected_bound, log_count_posterior, prefix_bounds
 
 
 def surrogate(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
 ) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter).
 
     `blend` < 1 is the warm phase: pose and identity see q(n) pulled towards uniform, so that an object whose presence
-    was given up too early still learns where to be. `heat` adds to the weight of KL(q(n) || p(n)), so that presence
-    stays undecided while the likelihoods cannot be trusted. At 1 and 0 this is the gradient of the plain ELBO.
+    was given up too early still learns where to be. At 1 this is the gradient of the plain ELBO.
     """
-    value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend, heat)
+    value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend)
     choice = gains * trace.log_identity
     return (value + choice.sum(-1)).mean(-1) + yaw(trace, gains, later, reached)
 
@@ -45,16 +44,14 @@ def yaw(trace: Trace, gains: Tensor, later: Tensor, reached: Tensor) -> Float[Te
 
 
 def summed_counts(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float, heat: float
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float
 ) -> tuple[Float[Tensor, "picture sample"], Tensor, Tensor, Tensor]:
     """What is differentiated as it stands, with the sum over counts exact, and the `advantages` of the choices."""
     bounds = prefix_bounds(trace, log_prior)
-    heated = bounds - up_to(trace.heat)
     log_q = log_count_posterior(trace.presence_logit, min_count)
     weights = count_weights(log_q.detach(), blend)
-    pose = (weights * heated).sum(-1)
-    count = expected_bound(log_q, bounds.detach()) - heat * count_kl(log_q, log_prior)
-    return pose + count, *advantages(heated, log_q, weights)
+    pose, count = (weights * bounds).sum(-1), expected_bound(log_q, bounds.detach())
+    return pose + count, *advantages(bounds, log_q, weights)
 
 
 def count_weights(log_q: Float[Tensor, "*batch count"], blend: float) -> Float[Tensor, "*batch count"]:

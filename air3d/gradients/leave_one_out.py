@@ -18,10 +18,10 @@ from air3d.gradients.sampled import decide
 
 
 def surrogate(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
 ) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
-    decisions = decide(trace, log_prior, min_count, blend, heat)
+    decisions = decide(trace, log_prior, min_count, blend)
     return decisions.surrogate(others(decisions.reward, decisions.taken))
 
 

@@ -26,7 +26,7 @@ class Nvil(nn.Module):
     """The estimator together with its baseline network, which is no part of the posterior.
 
     The network predicts rewards in units of their running standard deviation, from their running mean: they shrink by
-    orders of magnitude while sigma falls. Both come from earlier steps only, so they bias nothing.
+    orders of magnitude as the posterior learns. Both come from earlier steps only, so they bias nothing.
 
     Args:
         context: length of what the baseline may look at, one vector for each step.
@@ -48,11 +48,10 @@ class Nvil(nn.Module):
         log_prior: Float[Tensor, " count"],
         min_count: int,
         blend: float = 1.0,
-        heat: float = 0.0,
     ) -> Float[Tensor, " picture"]:
         """A scalar per picture whose gradient estimates that of the ELBO, and trains the baseline as well."""
         assert trace.context is not None, "nvil needs Air.trace(.., context=True)"
-        decisions = decide(trace, log_prior, min_count, blend, heat)
+        decisions = decide(trace, log_prior, min_count, blend)
         scale = self.variance.sqrt()
         baseline = self.mean + scale * self.baseline(trace.context)
         error = ((decisions.reward - baseline) / scale * decisions.taken).square()

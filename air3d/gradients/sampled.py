@@ -44,10 +44,8 @@ class Decisions:
         return (self.bound + (advantage * self.log_q).sum((-1, -2))).mean(-1)
 
 
-def decide(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0, heat: float = 0.0
-) -> Decisions:
-    """Sample a count for each draw of the trace and credit its decisions; `blend` and `heat` as in enumerate_counts.
+def decide(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0) -> Decisions:
+    """Sample a count for each draw of the trace and credit its decisions; `blend` as in enumerate_counts.
 
     In the warm phase pose and choices see a count from the blended weights and presence one from q(n). Both come from
     the same random number and are the same count once `blend` is 1.
@@ -56,15 +54,13 @@ def decide(
     log_q = log_count_posterior(trace.presence_logit, min_count).detach()
     number = torch.rand_like(log_q[..., :1])
     count, warm_count = sample(log_q.exp(), number), sample(count_weights(log_q, blend), number)
-    plain = trace.log_likelihood - up_to(trace.kl)
-    heated = plain - up_to(trace.heat)
+    bounds = trace.log_likelihood - up_to(trace.kl)
     more = count >= steps
     log_presence = F.logsigmoid(torch.where(more, trace.presence_logit, -trace.presence_logit))
-    presence, choice = rewards(plain.detach(), heated.detach(), log_q, log_prior, heat, count, warm_count)
     return Decisions(
-        bound=heated.gather(-1, warm_count).squeeze(-1),
+        bound=bounds.gather(-1, warm_count).squeeze(-1),
         log_q=torch.stack([log_presence, trace.log_identity + trace.log_yaw], -1),
-        reward=torch.stack([presence, choice], -1),
+        reward=rewards(bounds.detach(), log_q, log_prior, count, warm_count),
         taken=torch.stack([(count >= steps - 1) & (steps > min_count), warm_count >= steps], -1),
     )
 
@@ -75,18 +71,15 @@ def sample(weights: Float[Tensor, "*batch count"], number: Float[Tensor, "*batch
 
 
 def rewards(
-    plain: Float[Tensor, "picture sample count"],
-    heated: Float[Tensor, "picture sample count"],
+    bounds: Float[Tensor, "picture sample count"],
     log_q: Float[Tensor, "picture sample count"],
     log_prior: Float[Tensor, " count"],
-    heat: float,
     count: Int[Tensor, "picture sample 1"],
     warm_count: Int[Tensor, "picture sample 1"],
-) -> tuple[Float[Tensor, "picture sample step"], Float[Tensor, "picture sample step"]]:
+) -> Float[Tensor, "picture sample step kind"]:
     """The credits of presence and of choice, by the formulas above; without meaning where nothing was decided."""
-    reached = log_q.flip(-1).logcumsumexp(-1).flip(-1)  # log q(at least n)
-    gain = log_prior - log_q
-    presence = plain.gather(-1, count) - plain[..., :-1]
-    presence = presence + (1 + heat) * (gain.gather(-1, count) + reached[..., :-1])
-    choice = heated.gather(-1, warm_count) - heated[..., :-1] + gain.gather(-1, warm_count) + reached[..., 1:]
-    return presence, choice
+    at_least = log_q.flip(-1).logcumsumexp(-1).flip(-1)
+    whole = bounds + log_prior - log_q
+    presence = whole.gather(-1, count) - bounds[..., :-1] + at_least[..., :-1]
+    choice = whole.gather(-1, warm_count) - bounds[..., :-1] + at_least[..., 1:]
+    return torch.stack([presence, choice], -1)

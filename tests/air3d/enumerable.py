@@ -70,11 +70,8 @@ def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
     return choice, logits.log_softmax(-1).gather(-1, choice[..., None]).squeeze(-1)
 
 
-def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False, heat: float = 0.0) -> Trace:
-    """What the unrolled posterior would leave behind, with the same choices and reparameterised poses.
-
-    `heat` is the extra weight on the KL of the choices.
-    """
+def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False) -> Trace:
+    """What the unrolled posterior would leave behind, with the same choices and reparameterised poses."""
     shape = (pictures, samples)
     i, log_i = choose(theta["identity1"].expand(*shape, 2))
     a, log_a = choose(theta["yaw1"][i])
@@ -98,9 +95,9 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
     def swapped() -> Tensor:
         """The other identity with a yaw bin of its own, and the same random number for its pose."""
         bin1, bin2 = choose(theta["yaw1"][1 - i])[0], choose(theta["yaw2"][i, a, 1 - j])[0]
-        one = likelihood(1 - i, bin1, j, b)[..., 1] - (1 + heat) * kls(theta, 1 - i, a, j)[..., 0]
-        two = likelihood(i, a, 1 - j, bin2)[..., 2] - (1 + heat) * kls(theta, i, a, 1 - j)[..., 1]
-        own = likelihood(i, a, j, b)[..., 1:] - (1 + heat) * kl
+        one = likelihood(1 - i, bin1, j, b)[..., 1] - kls(theta, 1 - i, a, j)[..., 0]
+        two = likelihood(i, a, 1 - j, bin2)[..., 2] - kls(theta, i, a, 1 - j)[..., 1]
+        own = likelihood(i, a, j, b)[..., 1:] - kl
         gains = (torch.stack([one, two], -1) - own).detach()
         return torch.stack([1 - log_i.exp(), 1 - log_j.exp()], -1) * gains
 
@@ -115,20 +112,19 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
         swapped=swapped(),
         context=torch.stack([first, second], -2),
         kl=kl,
-        heat=heat * kl,
     )
 
 
 def gradients(
     estimator: Estimator, samples: int, repeats: int = 100, pictures: int = 400, min_count: int = 0,
-    sum_yaw: bool = False, blend: float = 1.0, heat: float = 0.0,
+    sum_yaw: bool = False, blend: float = 1.0,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Estimates [repeats, ...] of the gradient of each parameter, each the mean over `pictures` independent ones."""
     theta = parameters()
     rows: dict[str, list[Tensor]] = {key: [] for key in theta}
     for _ in range(repeats):
-        trace = draw(theta, pictures, samples, sum_yaw, heat)
-        loss = estimator(trace, LOG_PRIOR, min_count, blend, heat).mean()
+        trace = draw(theta, pictures, samples, sum_yaw)
+        loss = estimator(trace, LOG_PRIOR, min_count, blend).mean()
         for key, value in zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True):
             rows[key].append(value)
     return {key: torch.stack(values) for key, values in rows.items()}

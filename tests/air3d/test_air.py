@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from einops import repeat
-from jaxtyping import Float
 from small_runs import small_run
-from torch import Tensor
 
 from air3d.air import Schedule
 from air3d.alternatives import turn
@@ -20,7 +18,6 @@ from air3d.draws import Drawn
 from air3d.encoder import STRIDE, table_points
 from air3d.infer import infer
 from air3d.likelihood import log_likelihood
-from air3d.posterior import Posterior
 from air3d.schedules import ScheduleConfig
 from renderers.convert import channels_first, to_torch
 from scenes.errors import UserError
@@ -104,32 +101,6 @@ def test_trace_has_a_likelihood_for_every_prefix(tmp_path: Path) -> None:
     torch.testing.assert_close(trace.log_likelihood[:, :, 0], empty[:, None].expand(3, 2))
 
 
-def test_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Path) -> None:
-    """Two cells that score the same: their places are not averaged."""
-    posterior = small_run(tmp_path).model.posterior
-    attention = posterior.attention
-    first, last = 0, len(attention.places) - 1
-    place = attend(posterior, [first, last]) @ attention.places
-    ends = attention.places[[first, last]]
-    apart = (ends[0] - ends[1]).norm()
-    assert apart > 0.5 and (place - ends).norm(dim=-1).min() < 0.2 * apart
-
-
-@pytest.mark.parametrize("cell", [3, 40, 62])
-def test_attention_goes_where_most_is_unexplained_whatever_has_been_learned(tmp_path: Path, cell: int) -> None:
-    posterior = small_run(tmp_path).model.posterior
-    assert not list(posterior.attention.parameters())
-    assert attend(posterior, [cell], noise=0.3).argmax() == cell
-
-
-def attend(posterior: Posterior, cells: list[int], noise: float = 0.0) -> Float[Tensor, "1 cell"]:
-    """What is looked at if these cells alone are unexplained, whatever else stands out."""
-    torch.manual_seed(0)
-    contrast = noise * torch.randn(1, len(posterior.attention.places), posterior.encoder.channels)
-    contrast[:, cells, -1] = 60.0
-    return posterior.attention(contrast, torch.ones(1, posterior.config.hidden))
-
-
 def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path) -> None:
     """Saucepans whose q(yaw) is sure of the opposite side: the expectation passes nothing, the pull right - q."""
     run = small_run(tmp_path, "scene=tabletop")
@@ -194,19 +165,6 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
     expected = (logits[::samples].softmax(1) * (likelihood - likelihood.mean(1, keepdim=True))).sum(1)
     rows = model.turns[truth.identity[:, 0]]
     torch.testing.assert_close(value(pictures, slice(None), samples, 0.0)[rows], expected[rows], atol=0.01, rtol=1e-4)
-
-
-def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
-    """Two cells that score the same; a state whose query says "not here" of one of them sends it to the other."""
-    posterior = small_run(tmp_path, "model.query=true").model.posterior
-    attention = posterior.attention
-    seen, other = 0, len(attention.places) - 1
-    ask, code = attention.query.ask, attention.query.code
-    assert not ask.bias.any() and not ask.weight.any()
-    with torch.no_grad():
-        ask.weight[-code.shape[-1] :] = -code[seen][:, None] / ask.in_features
-    place = attend(posterior, [seen, other]) @ attention.places
-    assert (place - attention.places[other]).norm() < 0.2 < (place - attention.places[seen]).norm()
 
 
 def test_without_residual_the_network_does_not_see_what_was_painted(tmp_path: Path) -> None:

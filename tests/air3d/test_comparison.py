@@ -100,7 +100,7 @@ def test_labels_do_not_learn_what_the_bound_is_made_of(tmp_path):
     )
     assert fingerprint(plain.run.config.plain()) == fingerprint(other.run.config.plain())
     mine = fingerprint(configured(words).plain())
-    for used in ("sigma_until", "sigma_end", "rate_end", "render_sigma_start"):
+    for used in ("sigma", "rate_from", "rate_end", "render_sigma_start"):
         assert fingerprint(configured([*words, f"trainer.schedule.{used}=0.31"]).plain()) != mine, used
     for trainer in (plain, other):
         torch.manual_seed(0)

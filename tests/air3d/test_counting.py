@@ -11,7 +11,6 @@ from small_runs import small_run
 
 from air3d.checkpoint import Run, load_run
 from air3d.counting import check_counting, cost, count_posterior, explained, looking, rho_of
-from air3d.draws import Schedule
 from air3d.elbo import expected_bound, log_count_posterior
 from air3d.held_out import held_out, render
 from air3d.infer import Said, unroll
@@ -79,7 +78,7 @@ def test_an_object_costs_what_it_costs_in_training(silent: Run) -> None:
     proposal, pose = said[0]
     identity = proposal.identity.logits.argmax(-1)
     noise = torch.zeros(20, 3 + model.yaw_bins)
-    drawn = model.drawn(proposal, identity, pose, pose.yaw_bin.logits.argmax(-1), noise, Schedule())
+    drawn = model.drawn(proposal, identity, pose, pose.yaw_bin.logits.argmax(-1), noise)
     torch.testing.assert_close(cost(model, proposal, pose), drawn.kl)
     assert (drawn.kl > 3).all()
 

@@ -34,7 +34,7 @@ def test_the_bound_is_the_sum_written_out() -> None:
     likelihood, kl, logit = torch.randn(1, 1, 3), torch.rand(1, 1, 2), torch.randn(1, 1, 2)
     log_prior = torch.tensor([0.2, 0.5, 0.3]).log()
     zeros = torch.zeros(1, 1, 2)
-    trace = Trace(likelihood, logit, zeros, zeros, kl, torch.ones(1, 1, 2))
+    trace = Trace(likelihood, logit, zeros, zeros, kl)
     rho1, rho2 = logit[0, 0].sigmoid().tolist()
     k1, k2 = kl[0, 0].tolist()
     expected = 0.0

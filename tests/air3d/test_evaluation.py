@@ -196,7 +196,7 @@ def test_evaluate_counts_by_what_explains_the_picture(run_dir, tmp_path):
     assert written["counting"] == "explained" and written["calibration"]["count"]["confidence"] > 0.9
     run = load_run(run_dir)
     truth = held_out(run.scene, 0, 20)
-    objects = explained(run.model, render(run.renderer, truth), 4, sigma=run.config.trainer.schedule.sigma_end)[0]
+    objects = explained(run.model, render(run.renderer, truth), 4, sigma=run.config.trainer.schedule.sigma)[0]
     right = np.asarray(objects.count) == np.asarray(truth.count)
     assert written["count_accuracy"] == pytest.approx(right.mean())
 

@@ -83,9 +83,9 @@ def test_a_baseline_that_has_seen_the_choice_is_found_out() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(ESTIMATORS) - {"enumerate_counts"}))
 def test_all_mean_the_same_while_training_is_young(name: str) -> None:
-    """Warm phase and heat: no exact gradient to compare with, but one that all of them estimate."""
+    """The warm phase: no exact gradient to compare with, but one that all of them estimate."""
     torch.manual_seed(0)
-    settings = {"blend": 0.3, "heat": 1.5, "repeats": 200}
+    settings = {"blend": 0.3, "repeats": 200}
     ours, other = gradients(build(name), 4, **settings), gradients(build("enumerate_counts"), 4, **settings)
     for key, values in ours.items():
         error = ((values.var(0) + other[key].var(0)) / len(values)).sqrt()
@@ -209,8 +209,9 @@ def test_senseless_settings_are_answered(tmp_path: Path, overrides: tuple[str, .
         small_config(tmp_path, *overrides)
 
 
-def test_the_prior_of_nvil_is_tilted_unless_it_is_set(tmp_path: Path) -> None:
-    assert small_config(tmp_path, "gradient=nvil").trainer.schedule.prior_odds == 10
+def test_the_prior_is_tilted_where_presence_is_sampled_unless_it_is_set(tmp_path: Path) -> None:
+    for sampled in ("nvil", "leave_one_out"):
+        assert small_config(tmp_path, f"gradient={sampled}").trainer.schedule.prior_odds == 1e40
     assert small_config(tmp_path, "gradient=nvil", "trainer.schedule.prior_odds=3").trainer.schedule.prior_odds == 3
     assert small_config(tmp_path).trainer.schedule.prior_odds == 1
 
@@ -232,9 +233,7 @@ def test_all_estimate_the_same_gradient_of_the_real_network(tmp_path: Path) -> N
         kind, rows = ESTIMATORS[name], []
         surrogate = kind.build(model.context_size)
         for _ in range(40):
-            trace = model.trace(
-                pictures, 2, Schedule(sigma=1.0, yaw_heat=5.0), **({kind.needs: True} if kind.needs else {})
-            )
+            trace = model.trace(pictures, 2, Schedule(sigma=1.0), **({kind.needs: True} if kind.needs else {}))
             loss = surrogate(trace, model.prior.log_count, 0).mean()
             rows.append(torch.cat(torch.autograd.grad(loss, heads)))
         return torch.stack(rows).mean(0), torch.stack(rows).var(0) / len(rows)
@@ -261,9 +260,9 @@ def test_an_alternative_is_what_the_posterior_would_have_drawn(tmp_path: Path) -
         posterior.yaw.known.weight[:, -3:] *= 10
         posterior.yaw.between.weight *= 5
         posterior.yaw.last.weight[0] *= 100
-        trace = model.trace(pictures, 3000, Schedule(sigma=0.5, yaw_heat=10.0), sum_identity=True)
+        trace = model.trace(pictures, 3000, Schedule(sigma=0.5), sum_identity=True)
     assert trace.swapped is not None
-    own = (trace.log_likelihood[..., 1:] - trace.kl - trace.heat).flatten()
+    own = (trace.log_likelihood[..., 1:] - trace.kl).flatten()
     swapped, log_q = trace.swapped.flatten(), trace.log_identity.flatten()
     drawn = [log_q == value for value in log_q.unique()]
     assert len(drawn) == 3

@@ -1,0 +1,78 @@
+"""Where the network looks: at one object, where most is unexplained."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import Float
+from small_runs import small_run
+from torch import Tensor
+
+from air3d.encoder import unexplained
+from air3d.posterior import Posterior
+
+TABLE, WHITE, RED = torch.tensor([[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.7, 0.1, 0.1]])
+
+
+def test_a_mug_is_as_much_of_an_object_in_front_of_a_plate() -> None:
+    left = unexplained_of({"on the table": (RED, TABLE), "on a plate": (RED, WHITE), "plate": (WHITE, TABLE)})
+    assert left["on the table"] == left["on a plate"] == pytest.approx(1 - math.exp(-2))
+    assert left["plate"] == pytest.approx(1)
+
+
+def test_neither_what_is_painted_nor_bare_table_painted_over_is_left_to_find() -> None:
+    left = unexplained_of({"painted": (RED, RED), "painted over": (TABLE, WHITE), "bare": (TABLE, TABLE)})
+    assert not any(left.values())
+
+
+def test_noise_is_next_to_nothing() -> None:
+    left = unexplained_of({"on a plate": (WHITE - 0.02, WHITE), "on the table": (TABLE + 0.02, TABLE)})
+    assert max(left.values()) < 0.03
+
+
+def unexplained_of(cases: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
+    """By name, for pixels of the picture and of the canvas."""
+    picture, canvas = (torch.stack(colours, 1)[None, :, None] for colours in zip(*cases.values(), strict=True))
+    return dict(zip(cases, unexplained(picture, canvas, TABLE).flatten().tolist(), strict=True))
+
+
+def test_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Path) -> None:
+    """Two cells that score the same: their places are not averaged."""
+    posterior = small_run(tmp_path).model.posterior
+    attention = posterior.attention
+    first, last = 0, len(attention.places) - 1
+    place = attend(posterior, [first, last]) @ attention.places
+    ends = attention.places[[first, last]]
+    apart = (ends[0] - ends[1]).norm()
+    assert apart > 0.5 and (place - ends).norm(dim=-1).min() < 0.2 * apart
+
+
+@pytest.mark.parametrize("cell", [3, 40, 62])
+def test_attention_goes_where_most_is_unexplained_whatever_has_been_learned(tmp_path: Path, cell: int) -> None:
+    posterior = small_run(tmp_path).model.posterior
+    assert not list(posterior.attention.parameters())
+    assert attend(posterior, [cell], noise=0.3).argmax() == cell
+
+
+def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
+    """Two cells that score the same; a state whose query says "not here" of one of them sends it to the other."""
+    posterior = small_run(tmp_path, "model.query=true").model.posterior
+    attention = posterior.attention
+    seen, other = 0, len(attention.places) - 1
+    ask, code = attention.query.ask, attention.query.code
+    assert not ask.bias.any() and not ask.weight.any()
+    with torch.no_grad():
+        ask.weight[-code.shape[-1] :] = -code[seen][:, None] / ask.in_features
+    place = attend(posterior, [seen, other]) @ attention.places
+    assert (place - attention.places[other]).norm() < 0.2 < (place - attention.places[seen]).norm()
+
+
+def attend(posterior: Posterior, cells: list[int], noise: float = 0.0) -> Float[Tensor, "1 cell"]:
+    """What is looked at if these cells alone are unexplained, whatever else stands out."""
+    torch.manual_seed(0)
+    contrast = noise * torch.randn(1, len(posterior.attention.places), posterior.encoder.channels)
+    contrast[:, cells, -1] = 60.0
+    return posterior.attention(contrast, torch.ones(1, posterior.config.hidden))
