@@ -118,7 +118,7 @@ def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path
         free = logits.clone().requires_grad_()
         draw = Drawn(
             scene.identity[:, 0], scene.position[:, 0], nothing, Choice(logits=free), nothing.long(),
-            torch.full((4, bins), within), *[nothing] * 4, nothing[:, None], nothing,
+            torch.full((4, bins), within), *[nothing] * 3, nothing[:, None], nothing,
         )  # fmt: skip
         blank = run.renderer.blank(4)
         value = turn(model, blank, draw, pictures, 1, Schedule(yaw_pull=pull))
@@ -147,7 +147,7 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
         nothing = torch.zeros(len(identity[rows]))
         draw = Drawn(
             identity[rows], position[rows], nothing, Choice(logits=logits[rows]), nothing.long(),
-            torch.full((len(nothing), bins), 0.5), *[nothing] * 4, nothing[:, None], nothing,
+            torch.full((len(nothing), bins), 0.5), *[nothing] * 3, nothing[:, None], nothing,
         )  # fmt: skip
         return turn(model, run.renderer.blank(len(nothing)), draw, pictures, samples, Schedule(yaw_pull=pull))
 

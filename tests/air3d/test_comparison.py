@@ -45,7 +45,8 @@ def plan(*words: str) -> CompareConfig:
 
 def compare(runs: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "compare.py", f"runs={runs}", "threads=1", "logger.mode=offline", WORDS, *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    # only what hangs takes so long: a dozen programs one after the other, beside other tests
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
 
 
 @pytest.mark.parametrize("experiment", sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml")))
