@@ -18,7 +18,7 @@ from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from air3d.alternatives import swap, turn
+from air3d.alternatives import Step, alternatives
 from air3d.draws import Drawn, Schedule, gather
 from air3d.elbo import Trace
 from air3d.likelihood import log_likelihood
@@ -60,7 +60,8 @@ class Air(nn.Module):
     ) -> Trace:
         """Unroll the posterior as often as the prior has objects, with `samples` draws a picture.
 
-        The flags ask for `turned`, `swapped` and `context` of the trace, which not every estimator needs.
+        The flags ask for `turned`, `swapped` and `context` of the trace, which not every estimator needs; with
+        `at.pull` there is a `pull` as well.
         """
         each = repeat(pictures, EACH_SAMPLE, sample=samples)
         canvas, state = self.renderer.blank(len(each)), self.posterior.start(len(each))
@@ -68,26 +69,24 @@ class Air(nn.Module):
         looked = self.posterior.encoder.look(channels_first(pictures))
         features = repeat(self.look(looked, pictures, image[::samples]), EACH_SAMPLE, sample=samples)
         looked = repeat(looked, EACH_SAMPLE, sample=samples)
-        likelihoods, drawn, presence, turned = [log_likelihood(image, each, at.sigma, at.pyramid)], [], [], []
-        swapped, contexts = [], []
-        for step in range(self.prior.max_objects):
-            if step:  # before anything is drawn, all samples of a picture see the same
+        likelihoods, drawn, presence = [log_likelihood(image, each, at.sigma, at.pyramid)], [], []
+        instead, contexts = [], []
+        for index in range(self.prior.max_objects):
+            if index:  # before anything is drawn, all samples of a picture see the same
                 features = self.look(looked, each, image)
             proposal = self.posterior.propose(features, state)
             sight = self.sight(each, image)
             draw = self.draw(proposal, sight)
             if context:
                 contexts.append(self.context(sight, proposal))
-            if sum_yaw:
-                turned.append(turn(self, canvas, draw, pictures, samples, at))
             before, canvas = canvas, self.renderer.paint(canvas, draw.identity, draw.position, draw.rotation)
             image, state = self.renderer.develop(canvas), proposal.state
             likelihoods.append(log_likelihood(image, each, at.sigma, at.pyramid))
-            if sum_identity:
-                swapped.append(swap(self, before, proposal, sight, draw, likelihoods[-1], each, at))
+            step = Step(before, each, sight, proposal, draw, likelihoods[-1])
+            instead.append(alternatives(self, step, samples, at, sum_yaw, sum_identity))
             presence.append(proposal.presence_logit)
             drawn.append(draw)
-        return gather(likelihoods, presence, drawn, turned, swapped, contexts, samples)
+        return gather(likelihoods, presence, drawn, instead, contexts, samples)
 
     def look(self, looked: Tensor, pictures: Tensor, image: Tensor) -> Float[Tensor, "batch channel row column"]:
         """Features of what is seen now."""

@@ -1,19 +1,20 @@
-"""What might have been drawn instead: the sums over yaw bins and identities that some estimators take exactly.
+"""What might have been drawn instead: every yaw bin and every identity of one step's object.
 
-Both paint the alternatives of one step's object on the canvas before it, everything else of it held, without gradient;
-what is differentiated are their probabilities.
+Each alternative is painted on the canvas before it, everything else held, without gradient; what is differentiated are
+their probabilities. Some estimators take the expectation over them exactly, and the pull says where they should be.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from air3d.distributions import Choice
-from air3d.draws import Drawn, Schedule
+from air3d.distributions import Choice, toward_best
+from air3d.draws import Drawn, Instead, Schedule, rows_of
 from air3d.likelihood import log_likelihood
 from air3d.posterior import Proposal
 
@@ -21,72 +22,88 @@ if TYPE_CHECKING:
     from air3d.air import Air
 
 
-def turn(
-    air: Air, canvas: Tensor, draw: Drawn, pictures: Tensor, samples: int, at: Schedule
-) -> Float[Tensor, " picture"]:
-    """E log p(x | .., yaw) over the yaw bins of the first sample's object, painted once in every bin; 0 for a body of
-    revolution, which looks alike in all of them but for its facets.
+@dataclass
+class Step:
+    """Where a step stands once its object is drawn. `canvas` is without it, `likelihood` with."""
 
-    With `at.yaw_pull`, the cross-entropy of q(yaw) to its own optimum p(x | .., yaw), renormalised, is added: where q
-    is sure of the wrong side, the expectation passes no gradient any more, and this does. Its fixed point is the same
-    (the exact form of the wake phase of Bornschein & Bengio 2015, "Reweighted Wake-Sleep").
+    canvas: Tensor
+    pictures: Float[Tensor, "batch height width 3"]
+    sight: Float[Tensor, "batch 6 height width"]
+    proposal: Proposal
+    draw: Drawn
+    likelihood: Float[Tensor, " batch"]
+
+
+def alternatives(air: Air, step: Step, samples: int, at: Schedule, sum_yaw: bool, sum_identity: bool) -> Instead:
+    """What is asked for. All but the expectation over identities is for the first sample of each picture alone."""
+    turned, swapped, pulls, first = None, None, [], slice(None, None, samples)
+    if sum_yaw or at.pull:
+        expected, pulled = turn(air, rows_of(step, first), at)
+        turned = expected if sum_yaw else None
+        pulls.append(pulled)
+    if sum_identity or at.pull:
+        expected, pulled = swap(air, step if sum_identity else rows_of(step, first), at)
+        swapped = expected if sum_identity else None
+        pulls.append(pulled[first] if sum_identity else pulled)
+    return Instead(turned, swapped, torch.stack(pulls).sum(0) if at.pull else None)
+
+
+def turn(air: Air, step: Step, at: Schedule) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """E log p(x | .., yaw) over the yaw bins of each object, and how far they are from the best (`toward_best`).
+
+    Both are 0 for a body of revolution, which looks alike in all bins but for its facets.
     """
-    rows = samples * air.turns[draw.identity[::samples]].nonzero().squeeze(-1)
-    nothing = pictures.new_zeros(len(pictures))
+    nothing = torch.zeros_like(step.likelihood)
+    rows = air.turns[step.draw.identity].nonzero().squeeze(-1)
     if not len(rows):
-        return nothing
-    likelihood = per_bin(air, canvas[rows], draw, rows, pictures[rows // samples], at)
-    likelihood = likelihood - likelihood.mean(1, keepdim=True)
-    value = (draw.yaw_bin.probs[rows] * likelihood).sum(1)
-    if at.yaw_pull:
-        right = likelihood.softmax(1)
-        value = value + at.yaw_pull * (right * draw.yaw_bin.logits[rows]).sum(1)  # logits are normalised already
-    return nothing.index_put((rows // samples,), value)
+        return nothing, nothing
+    step = rows_of(step, rows)
+    values, choice = per_bin(air, step, at), step.draw.yaw_bin
+    values = values - values.mean(1, keepdim=True)
+    expected, pulled = (choice.probs * values).sum(1), toward_best(values, choice.logits)
+    return nothing.index_put((rows,), expected), nothing.index_put((rows,), pulled)
 
 
 @torch.no_grad()
-def per_bin(
-    air: Air, canvas: Tensor, draw: Drawn, rows: Int[Tensor, " row"], pictures: Tensor, at: Schedule
-) -> Float[Tensor, "row bin"]:
-    """log p(x | .., yaw) of the objects in `rows` of a draw, on their canvases, in every yaw bin."""
-    identity, position, offset = draw.identity[rows], draw.position[rows], draw.offset[rows]
+def per_bin(air: Air, step: Step, at: Schedule) -> Float[Tensor, "batch bin"]:
+    """log p(x | .., yaw) of each object in every yaw bin."""
+    draw = step.draw
 
     def of(turned: int) -> Tensor:
-        painted = air.renderer.paint(canvas, identity, position, air.angle(torch.tensor(turned), offset[:, turned]))
-        return log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid)
+        rotation = air.angle(torch.tensor(turned), draw.offset[:, turned])
+        painted = air.renderer.paint(step.canvas, draw.identity, draw.position, rotation)
+        return log_likelihood(air.renderer.develop(painted), step.pictures, at.sigma, at.pyramid)
 
     # one after the other: canvases for all of them would not stay in a cache
     return torch.stack([of(turned) for turned in range(air.yaw_bins)], 1)
 
 
-def swap(
-    air: Air,
-    canvas: Tensor,
-    proposal: Proposal,
-    sight: Tensor,
-    draw: Drawn,
-    likelihood: Tensor,
-    pictures: Tensor,
-    at: Schedule,
-) -> Float[Tensor, " batch"]:
-    """E F_t over the identities of the drawn object, each painted once on the canvas before it, less its own F_t.
+def swap(air: Air, step: Step, at: Schedule) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+    """E F_t over the identities of each object, less the F_t of the one that was drawn; and how far from the best."""
+    values, choice = per_identity(air, step, at), step.proposal.identity
+    values = values - values.gather(-1, step.draw.identity[:, None])
+    return (choice.probs * values).sum(-1), toward_best(values, choice.logits)
+
+
+@torch.no_grad()
+def per_identity(air: Air, step: Step, at: Schedule) -> Float[Tensor, "batch identity"]:
+    """F_t of each object, had it been a k: log p(x | .., k) less what a k costs.
 
     Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
     with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
     """
-    probs, expected = proposal.identity.probs, torch.zeros_like(likelihood)
-    own = (likelihood - draw.kl).detach()
-    for shift in range(1, probs.shape[-1]):
-        with torch.no_grad():
-            identity = (draw.identity + shift) % probs.shape[-1]
-            pose = air.posterior.pose(proposal, identity, sight)
-            yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
-            other = air.drawn(proposal, identity, pose, yaw_bin, draw.noise)
-            painted = air.renderer.paint(canvas, other.identity, other.position, other.rotation)
-            likelihood = log_likelihood(air.renderer.develop(painted), pictures, at.sigma, at.pyramid)
-            gain = likelihood - other.kl - own
-        expected = expected + probs.gather(-1, identity[:, None]).squeeze(-1) * gain
-    return expected
+    proposal, draw, kinds = step.proposal, step.draw, step.proposal.identity.logits.shape[-1]
+
+    def of(shift: int) -> Tensor:
+        identity = (draw.identity + shift) % kinds
+        pose = air.posterior.pose(proposal, identity, step.sight)
+        yaw_bin = same_quantile(draw.bin, draw.yaw_bin, pose.yaw_bin)
+        other = air.drawn(proposal, identity, pose, yaw_bin, draw.noise)
+        painted = air.renderer.paint(step.canvas, other.identity, other.position, other.rotation)
+        return log_likelihood(air.renderer.develop(painted), step.pictures, at.sigma, at.pyramid) - other.kl
+
+    shifted = torch.stack([step.likelihood - draw.kl, *(of(shift) for shift in range(1, kinds))], 1)
+    return shifted.gather(1, (torch.arange(kinds, device=shifted.device) - draw.identity[:, None]) % kinds)
 
 
 def same_quantile(drawn: Int[Tensor, " batch"], before: Choice, after: Choice) -> Int[Tensor, " batch"]:

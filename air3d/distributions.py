@@ -49,6 +49,19 @@ class BoxNormal:
 class Choice(Categorical):
     """A categorical over identities or yaw bins, compared with the even one."""
 
+    def __getitem__(self, rows: Tensor | slice) -> Choice:
+        """Of these rows of the batch alone."""
+        return Choice(logits=self.logits[rows])
+
     def kl(self) -> Float[Tensor, " batch"]:
         """Exact KL to the uniform categorical, in nats."""
         return math.log(self.logits.shape[-1]) - self.entropy()
+
+
+def toward_best(
+    values: Float[Tensor, "*batch choice"], log_q: Float[Tensor, "*batch choice"]
+) -> Float[Tensor, "*batch"]:
+    """sum_k r(k) log q(k) with r = softmax of values over what is possible: the pull of one choice (`air3d.pull`)."""
+    possible = log_q > -torch.inf
+    best = values.masked_fill(~possible, -torch.inf).softmax(-1)
+    return (best * log_q.masked_fill(~possible, 0.0)).sum(-1)

@@ -24,7 +24,8 @@ class Trace:
     `log_likelihood[..., n]` belongs to the picture with the first n objects; `log_identity` and `log_yaw` are log q of
     the choices that were sampled at each step; `kl` is everything of KL_t but the presence. `turned`, where it is asked
     for, is for the first sample of each picture the expectation of log p(x | z_1..t) over the yaw bins of object t.
-    `swapped` is the expectation of F_t over the identities of object t, less the F_t of the one that was drawn.
+    `swapped` is the expectation of F_t over the identities of object t, less the F_t of the one that was drawn. `pull`
+    is, for the first sample, how far identity and yaw of object t are from what the renderer says of them.
     `context`, without gradient, is what a baseline may know: all of it comes before anything of step t is decided.
     `log_weight` is log p(z_t) - log q(z_t) of what was drawn, without gradient.
     """
@@ -36,6 +37,7 @@ class Trace:
     kl: Float[Tensor, "picture sample step"]
     turned: Float[Tensor, "picture step"] | None = None
     swapped: Float[Tensor, "picture sample step"] | None = None
+    pull: Float[Tensor, "picture step"] | None = None
     context: Float[Tensor, "picture sample step feature"] | None = None
     log_weight: Float[Tensor, "picture sample step"] | None = None
 

@@ -14,9 +14,9 @@ class ScheduleConfig:
     """Everything is laid over the training that was asked for: `*_from` and `*_until` are shares of it, from 0 to 1.
 
     In the warm phase pose and identity see every count alike; it gives way to the ELBO between `warm_until` and
-    `blend_until`. `yaw_pull` weighs, where the yaw is summed out, how far the bins are from what the renderer says of
-    them; it falls linearly to 0 at the end (see `alternatives.turn`). The learning rate is constant until `rate_from`,
-    then falls linearly to `rate_end` of what it was.
+    `blend_until`. `pull` weighs how far counts, identities and yaw bins are from what the renderer says of them, and
+    falls linearly to 0 at the end (`air3d.pull`). The learning rate is constant until `rate_from`, then falls linearly
+    to `rate_end` of what it was.
 
     `prior_odds` makes each further object that many times likelier at first and falls geometrically to 1 at
     `prior_until`: what the warm phase is to the estimators that sample presence. Off unless asked for are two that go
@@ -30,7 +30,7 @@ class ScheduleConfig:
     sigma: float = 0.3
     warm_until: float = 0.02
     blend_until: float = 0.5
-    yaw_pull: float = 80.0
+    pull: float = 80.0
     rate_from: float = 0.5
     rate_end: float = 0.1
     prior_odds: float = 1.0
@@ -51,8 +51,8 @@ class ScheduleConfig:
                 raise UserError(f"trainer.schedule.{name}={start} must be above 0, or null for no schedule")
         if not self.prior_odds > 0:
             raise UserError(f"trainer.schedule.prior_odds={self.prior_odds} must be above 0; 1 is no schedule")
-        if self.yaw_pull < 0:
-            raise UserError(f"trainer.schedule.yaw_pull={self.yaw_pull} must be 0 or more; 0 is no pull")
+        if self.pull < 0:
+            raise UserError(f"trainer.schedule.pull={self.pull} must be 0 or more; 0 is no pull")
         if self.blend_until < self.warm_until:
             raise UserError(f"blend_until={self.blend_until} lies before warm_until={self.warm_until}")
 
@@ -61,7 +61,7 @@ class ScheduleConfig:
         return Schedule(
             sigma=moved(self.sigma_start, self.sigma, ramp(progress, 0, self.sigma_until)),
             pyramid=1 - ramp(progress, 0, self.pyramid_until),
-            yaw_pull=self.yaw_pull * (1 - progress),
+            pull=self.pull * (1 - progress),
             blend=ramp(progress, self.warm_until, self.blend_until),
             prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),
         )

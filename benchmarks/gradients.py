@@ -192,7 +192,7 @@ def main() -> None:
         for steps in (0, options.steps):
             while trainer.step < steps:
                 trainer.train_step()
-            at = replace(config.trainer.schedule.at(trainer.progress()), yaw_pull=0.0)  # that is not the bound's
+            at = replace(config.trainer.schedule.at(trainer.progress()), pull=0.0)  # that is not the bound's
             tables += tabletop(trainer, at, 28, 4, options.repeats, options.pictures)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from jaxtyping import install_import_hook
 # Where tensors go in and out. Not here: configurations (filled from lists, annotated as tuples) and numba's kernels.
 CHECKED = [
     "air3d.air",
+    "air3d.alternatives",
     "air3d.answers",
     "air3d.calibration",
     "air3d.distributions",
@@ -34,6 +35,7 @@ CHECKED = [
     "air3d.levels",
     "air3d.likelihood",
     "air3d.posterior",
+    "air3d.pull",
     "air3d.regions",
     "renderers.canvas",
     "renderers.convert",

@@ -9,6 +9,7 @@ from air3d.checkpoint import Run
 from air3d.draws import Schedule
 from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds, tilted
 from air3d.gradients import estimator
+from air3d.pull import pull
 from scenes.objects import Objects
 
 
@@ -34,6 +35,8 @@ class Elbo:
         log_prior = tilted(prior.log_count, at.prior_odds)
         trace = self.model.trace(pictures, self.gradient.samples, at, **self.gradient.extras())
         bound = self.surrogate(trace, log_prior, prior.min_objects, at.blend).mean()
+        if at.pull:
+            bound = bound + at.pull * pull(trace, log_prior, prior.min_objects, at.blend).mean()
         log_q = log_count_posterior(trace.presence_logit.detach(), prior.min_objects)
         return -(at.sigma**2) * bound, {
             "train/elbo": expected_bound(log_q, prefix_bounds(trace, prior.log_count).detach()).mean().item(),

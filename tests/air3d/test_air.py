@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
-from einops import repeat
 from small_runs import small_run
 
 from air3d.air import Schedule
-from air3d.alternatives import turn
-from air3d.distributions import Choice
-from air3d.draws import Drawn
 from air3d.encoder import STRIDE, table_points
 from air3d.infer import infer
 from air3d.likelihood import log_likelihood
-from air3d.schedules import ScheduleConfig
 from renderers.convert import channels_first, to_torch
-from scenes.errors import UserError
 
 
 def test_more_steps_than_trained_with(tmp_path: Path) -> None:
@@ -99,72 +91,6 @@ def test_trace_has_a_likelihood_for_every_prefix(tmp_path: Path) -> None:
     assert trace.log_likelihood.shape == (3, 2, 4)
     empty = log_likelihood(run.renderer.develop(run.renderer.blank(3)), pictures, 0.5)
     torch.testing.assert_close(trace.log_likelihood[:, :, 0], empty[:, None].expand(3, 2))
-
-
-def test_the_pull_of_the_yaw_is_felt_where_the_expectation_is_not(tmp_path: Path) -> None:
-    """Saucepans whose q(yaw) is sure of the opposite side: the expectation passes nothing, the pull right - q."""
-    run = small_run(tmp_path, "scene=tabletop")
-    model, truth = run.model, run.scene.batch(0, range(4), 1)
-    truth.identity[:, 0] = run.scene.catalogue.names.index("saucepan")
-    truth.rotation[:, 0] = 0.6
-    scene = to_torch(truth)
-    pictures, bins = run.renderer.render(scene), model.yaw_bins
-    right = int((0.6 + math.pi) * bins / (2 * math.pi))
-    within = (0.6 + math.pi) * bins / (2 * math.pi) - right
-    logits = torch.zeros(4, bins)
-    logits[:, (right + bins // 2) % bins] = 30.0
-    nothing = torch.zeros(4)
-    for pull in (0.0, 20.0):
-        free = logits.clone().requires_grad_()
-        draw = Drawn(
-            scene.identity[:, 0], scene.position[:, 0], nothing, Choice(logits=free), nothing.long(),
-            torch.full((4, bins), within), *[nothing] * 3, nothing[:, None], nothing,
-        )  # fmt: skip
-        blank = run.renderer.blank(4)
-        value = turn(model, blank, draw, pictures, 1, Schedule(yaw_pull=pull))
-        (gradient,) = torch.autograd.grad(value.sum(), free)
-        assert gradient.sum(1).abs().max() < 1e-4
-        if pull == 0:
-            assert gradient.abs().max() < 1e-6
-        else:
-            torch.testing.assert_close(gradient[:, right], torch.full((4,), pull), atol=0.1, rtol=0)
-    with pytest.raises(UserError, match="yaw_pull=-1"):
-        ScheduleConfig(yaw_pull=-1.0)
-    assert ScheduleConfig(yaw_pull=20).final().yaw_pull == 0 and ScheduleConfig(yaw_pull=20).at(0.5).yaw_pull == 10
-
-
-def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(tmp_path: Path) -> None:
-    """Against pictures of every alternative. Neither the other pictures nor the other samples matter."""
-    run = small_run(tmp_path, "scene=tabletop")
-    model, samples = run.model, 2
-    truth = to_torch(run.scene.batch(0, range(12), 1))
-    pictures, bins = run.renderer.render(truth), model.yaw_bins
-    logits = torch.randn(24, bins, generator=torch.Generator().manual_seed(0))
-    identity, position = (repeat(x[:, 0], "p ... -> (p s) ...", s=samples) for x in (truth.identity, truth.position))
-    assert 0 < model.turns[identity].sum() < 24
-
-    def value(pictures: Tensor, rows: slice, samples: int, pull: float) -> Tensor:
-        nothing = torch.zeros(len(identity[rows]))
-        draw = Drawn(
-            identity[rows], position[rows], nothing, Choice(logits=logits[rows]), nothing.long(),
-            torch.full((len(nothing), bins), 0.5), *[nothing] * 3, nothing[:, None], nothing,
-        )  # fmt: skip
-        return turn(model, run.renderer.blank(len(nothing)), draw, pictures, samples, Schedule(yaw_pull=pull))
-
-    for pull in (0.0, 5.0):
-        together = value(pictures, slice(None), samples, pull)
-        alone = torch.cat([value(pictures[i : i + 1], slice(2 * i, 2 * i + 1), 1, pull) for i in range(12)])
-        torch.testing.assert_close(together, alone)
-        assert ((together != 0) == model.turns[truth.identity[:, 0]]).all()
-    each = []
-    for turned in range(bins):
-        angle = model.angle(torch.tensor(turned), torch.tensor(0.5))
-        painted = run.renderer.render(replace(truth, rotation=angle.expand_as(truth.rotation)))
-        each.append(log_likelihood(painted, pictures, Schedule().sigma))
-    likelihood = torch.stack(each, 1)
-    expected = (logits[::samples].softmax(1) * (likelihood - likelihood.mean(1, keepdim=True))).sum(1)
-    rows = model.turns[truth.identity[:, 0]]
-    torch.testing.assert_close(value(pictures, slice(None), samples, 0.0)[rows], expected[rows], atol=0.01, rtol=1e-4)
 
 
 def test_without_residual_the_network_does_not_see_what_was_painted(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_one_folder_for_what_learns_the_same(tmp_path):
     del stored["supervised"]["beta"]  # as a version wrote it that did not know this setting, which AIR has no use for
     (there / "config.yaml").write_text(yaml.safe_dump(stored))
     assert folder_of(tmp_path, "air", config) == there
-    del stored["trainer"]["schedule"]["yaw_pull"]  # one that AIR does use
+    del stored["trainer"]["schedule"]["pull"]  # one that AIR does use
     (there / "config.yaml").write_text(yaml.safe_dump(stored))
     assert folder_of(tmp_path, "air", config) == folder, "what it did instead is not known"
 
