@@ -37,7 +37,7 @@ def device_of(name: str) -> torch.device:
 class TrainerConfig:
     """How long and how fast. Whichever of `steps` and `minutes` ends first ends the training."""
 
-    steps: int = 750
+    steps: int = 600
     minutes: float | None = None
     batch: int = 32
     learning_rate: float = 1e-3

@@ -25,7 +25,6 @@ class Schedule:
     sigma: float = 0.3
     pyramid: float = 0.0
     pull: float = 0.0
-    blend: float = 1.0
     prior_odds: float = 1.0
 
 

@@ -14,18 +14,16 @@ from torch import Tensor
 
 from air3d.distributions import toward_best
 from air3d.elbo import Trace, log_count_posterior, prefix_bounds
-from air3d.gradients.enumerate_counts import count_weights, onwards
+from air3d.gradients.enumerate_counts import onwards
 
 
-def pull(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
-) -> Float[Tensor, " picture"]:
+def pull(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
     """Cross-entropy of each choice with its best q given all else, summed with a minus sign; 0 at most.
 
-    That of an object counts as much as the object does, r_t, in the warm phase as in the bound.
+    That of an object counts as much as the object does, r_t, as in the bound.
     """
     assert trace.pull is not None, "the pull needs Air.trace(.., at) with at.pull"
     log_q = log_count_posterior(trace.presence_logit, min_count)
     count = toward_best(prefix_bounds(trace, log_prior).detach(), log_q).mean(-1)
-    reached = onwards(count_weights(log_q.detach(), blend))[:, 0]
+    reached = onwards(log_q.detach().exp())[:, 0]
     return count + (reached * trace.pull).sum(-1)

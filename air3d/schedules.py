@@ -1,4 +1,4 @@
-"""How warm phase, pull, learning rate and what else may move do so, as training goes from 0 to 1 (all of it done)."""
+"""How the pull, the learning rate and what else may move do so, as training goes from 0 to 1 (all of it done)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ from scenes.errors import UserError
 class ScheduleConfig:
     """Everything is laid over the training that was asked for: `*_from` and `*_until` are shares of it, from 0 to 1.
 
-    In the warm phase pose and identity see every count alike; it gives way to the ELBO between `warm_until` and
-    `blend_until`. `pull` weighs how far counts, identities and yaw bins are from what the renderer says of them, and
-    falls linearly to 0 at the end (`air3d.pull`). The learning rate is constant until `rate_from`, then falls linearly
-    to `rate_end` of what it was.
+    `pull` weighs how far counts, identities and yaw bins are from what the renderer says of them, and falls linearly to
+    0 at the end (`air3d.pull`). The learning rate is constant until `rate_from`, then falls linearly to `rate_end` of
+    what it was.
 
     `prior_odds` makes each further object that many times likelier at first and falls geometrically to 1 at
-    `prior_until`: what the warm phase is to the estimators that sample presence. Off unless asked for are two that go
-    from coarse to fine: with a `sigma_start`, sigma begins there and falls geometrically until `sigma_until`; the
-    pyramid falls linearly to 0 at `pyramid_until`.
+    `prior_until`: the paper's way to have objects believed in, for the estimators that sample presence. Off unless
+    asked for are two that go from coarse to fine: with a `sigma_start`, sigma begins there and falls geometrically
+    until `sigma_until`; the pyramid falls linearly to 0 at `pyramid_until`.
 
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.
     """
 
     sigma: float = 0.3
-    warm_until: float = 0.02
-    blend_until: float = 0.5
     pull: float = 80.0
     rate_from: float = 0.5
     rate_end: float = 0.1
@@ -53,8 +50,6 @@ class ScheduleConfig:
             raise UserError(f"trainer.schedule.prior_odds={self.prior_odds} must be above 0; 1 is no schedule")
         if self.pull < 0:
             raise UserError(f"trainer.schedule.pull={self.pull} must be 0 or more; 0 is no pull")
-        if self.blend_until < self.warm_until:
-            raise UserError(f"blend_until={self.blend_until} lies before warm_until={self.warm_until}")
 
     def at(self, progress: float) -> Schedule:
         """The values at `progress` in [0, 1]."""
@@ -62,7 +57,6 @@ class ScheduleConfig:
             sigma=moved(self.sigma_start, self.sigma, ramp(progress, 0, self.sigma_until)),
             pyramid=1 - ramp(progress, 0, self.pyramid_until),
             pull=self.pull * (1 - progress),
-            blend=ramp(progress, self.warm_until, self.blend_until),
             prior_odds=self.prior_odds ** (1 - ramp(progress, 0, self.prior_until)),
         )
 

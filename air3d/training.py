@@ -123,7 +123,7 @@ class Trainer:
         if self.validation.collapsed and self.progress() >= YOUNG:
             tqdm.write(
                 f"warning: collapsed: {self.validation.collapsed}. Try another seed, or a larger "
-                "trainer.schedule.blend_until (see docs/method.md)"
+                "trainer.schedule.pull (see docs/method.md)"
             )
         if judged > self.best:
             self.best = judged

@@ -150,7 +150,7 @@ def tabletop(
     model, scene = trainer.run.model, trainer.run.scene
     parameters = {name: value for name, value in model.posterior.named_parameters() if value.requires_grad}
     estimators = {name: kind.build(model.context_size) for name, kind in ESTIMATORS.items()}
-    settings = {"min_count": model.prior.min_objects, "blend": at.blend}
+    settings = {"min_count": model.prior.min_objects}
     with torch.no_grad():
         held = model.renderer.render(to_torch(scene.batch(1, range(pictures))))
         others = model.renderer.render(to_torch(scene.batch(2, range(512))))

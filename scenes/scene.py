@@ -39,7 +39,7 @@ class SceneConfig:
     gap: float = 0.01
     max_hidden: float = 0.5
     tries: int = 100
-    steps: int = 750
+    steps: int = 600
 
     def __post_init__(self) -> None:
         for name, length in (("camera_position", 3), ("camera_target", 3), ("background", 3), ("table", 2)):

@@ -28,7 +28,7 @@ class Estimator(Protocol):
     """A function, or a module where there is something to learn: then its parameters are trained and saved as well."""
 
     def __call__(
-        self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
+        self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int
     ) -> Float[Tensor, " picture"]: ...
 
 
@@ -59,7 +59,7 @@ class GradientConfig:
     """
 
     name: str = "enumerate_counts"
-    samples: int = 4
+    samples: int = 2
     sum_yaw: bool = True
     baseline_learning_rate: float = 3e-3
     pull: float = 80.0

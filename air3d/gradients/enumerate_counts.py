@@ -23,15 +23,9 @@ from torch import Tensor
 from air3d.elbo import Trace, expected_bound, log_count_posterior, prefix_bounds
 
 
-def surrogate(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
-) -> Float[Tensor, " picture"]:
-    """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter).
-
-    `blend` < 1 is the warm phase: pose and identity see q(n) pulled towards uniform, so that an object whose presence
-    was given up too early still learns where to be. At 1 this is the gradient of the plain ELBO.
-    """
-    value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend)
+def surrogate(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
+    """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
+    value, gains, later, reached = summed_counts(trace, log_prior, min_count)
     choice = gains * trace.log_identity
     return (value + choice.sum(-1)).mean(-1) + yaw(trace, gains, later, reached)
 
@@ -44,35 +38,23 @@ def yaw(trace: Trace, gains: Tensor, later: Tensor, reached: Tensor) -> Float[Te
 
 
 def summed_counts(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float
+    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int
 ) -> tuple[Float[Tensor, "picture sample"], Tensor, Tensor, Tensor]:
-    """What is differentiated as it stands, with the sum over counts exact, and the `advantages` of the choices."""
-    bounds = prefix_bounds(trace, log_prior)
-    log_q = log_count_posterior(trace.presence_logit, min_count)
-    weights = count_weights(log_q.detach(), blend)
-    pose, count = (weights * bounds).sum(-1), expected_bound(log_q, bounds.detach())
-    return pose + count, *advantages(bounds, log_q, weights)
-
-
-def count_weights(log_q: Float[Tensor, "*batch count"], blend: float) -> Float[Tensor, "*batch count"]:
-    """q(n), mixed with the uniform distribution over the possible counts while blend < 1."""
-    possible = (log_q > -torch.inf).to(log_q.dtype)
-    uniform = possible / possible.sum(-1, keepdim=True)
-    return torch.lerp(uniform, log_q.exp(), blend)
+    """The bound with the sum over counts exact, differentiated as it stands, and the `advantages` of the choices."""
+    bounds, log_q = prefix_bounds(trace, log_prior), log_count_posterior(trace.presence_logit, min_count)
+    return expected_bound(log_q, bounds), *advantages(bounds, log_q)
 
 
 @torch.no_grad()
 def advantages(
-    bounds: Float[Tensor, "picture sample count"],
-    log_q: Float[Tensor, "picture sample count"],
-    weights: Float[Tensor, "picture sample count"],
+    bounds: Float[Tensor, "picture sample count"], log_q: Float[Tensor, "picture sample count"]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What multiplies grad log q of a choice of step t, and r_t, each [picture, sample, step].
 
     First the credit for all that comes after the choice, then that for later objects alone, where what the object
     itself makes of the picture is summed over the alternatives.
     """
-    log_q = log_q.masked_fill(log_q == -torch.inf, 0.0)
+    weights, log_q = log_q.exp(), log_q.masked_fill(log_q == -torch.inf, 0.0)
     after, reached = onwards(weights * (bounds - log_q)), onwards(weights)
     gains = leave_one_out(after - reached * bounds[..., :-1])
     later = leave_one_out(after - reached * bounds[..., 1:])

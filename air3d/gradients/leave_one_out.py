@@ -17,11 +17,9 @@ from air3d.elbo import Trace
 from air3d.gradients.sampled import decide
 
 
-def surrogate(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
-) -> Float[Tensor, " picture"]:
+def surrogate(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
-    decisions = decide(trace, log_prior, min_count, blend)
+    decisions = decide(trace, log_prior, min_count)
     return decisions.surrogate(others(decisions.reward, decisions.taken))
 
 

@@ -23,11 +23,9 @@ from air3d.elbo import Trace
 from air3d.gradients.enumerate_counts import summed_counts, yaw
 
 
-def surrogate(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0
-) -> Float[Tensor, " picture"]:
+def surrogate(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
     assert trace.swapped is not None, "local_expectation needs Air.trace(.., sum_identity=True)"
-    value, gains, later, reached = summed_counts(trace, log_prior, min_count, blend)
+    value, gains, later, reached = summed_counts(trace, log_prior, min_count)
     choice = reached * trace.swapped + later * trace.log_identity
     return (value + choice.sum(-1)).mean(-1) + yaw(trace, gains, later, reached)

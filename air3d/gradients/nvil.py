@@ -42,16 +42,10 @@ class Nvil(nn.Module):
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("variance", torch.ones(2))
 
-    def forward(
-        self,
-        trace: Trace,
-        log_prior: Float[Tensor, " count"],
-        min_count: int,
-        blend: float = 1.0,
-    ) -> Float[Tensor, " picture"]:
+    def forward(self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
         """A scalar per picture whose gradient estimates that of the ELBO, and trains the baseline as well."""
         assert trace.context is not None, "nvil needs Air.trace(.., context=True)"
-        decisions = decide(trace, log_prior, min_count, blend)
+        decisions = decide(trace, log_prior, min_count)
         scale = self.variance.sqrt()
         baseline = self.mean + scale * self.baseline(trace.context)
         error = ((decisions.reward - baseline) / scale * decisions.taken).square()

@@ -22,7 +22,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from air3d.elbo import Trace, log_count_posterior, up_to
-from air3d.gradients.enumerate_counts import count_weights
 
 
 @dataclass
@@ -44,30 +43,25 @@ class Decisions:
         return (self.bound + (advantage * self.log_q).sum((-1, -2))).mean(-1)
 
 
-def decide(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int, blend: float = 1.0) -> Decisions:
-    """Sample a count for each draw of the trace and credit its decisions; `blend` as in enumerate_counts.
-
-    In the warm phase pose and choices see a count from the blended weights and presence one from q(n). Both come from
-    the same random number and are the same count once `blend` is 1.
-    """
+def decide(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Decisions:
+    """Sample a count for each draw of the trace and credit its decisions."""
     steps = torch.arange(1, trace.kl.shape[-1] + 1, device=trace.kl.device)
     log_q = log_count_posterior(trace.presence_logit, min_count).detach()
-    number = torch.rand_like(log_q[..., :1])
-    count, warm_count = sample(log_q.exp(), number), sample(count_weights(log_q, blend), number)
+    count = sample(log_q.exp())
     bounds = trace.log_likelihood - up_to(trace.kl)
     more = count >= steps
     log_presence = F.logsigmoid(torch.where(more, trace.presence_logit, -trace.presence_logit))
     return Decisions(
-        bound=bounds.gather(-1, warm_count).squeeze(-1),
+        bound=bounds.gather(-1, count).squeeze(-1),
         log_q=torch.stack([log_presence, trace.log_identity + trace.log_yaw], -1),
-        reward=rewards(bounds.detach(), log_q, log_prior, count, warm_count),
-        taken=torch.stack([(count >= steps - 1) & (steps > min_count), warm_count >= steps], -1),
+        reward=rewards(bounds.detach(), log_q, log_prior, count),
+        taken=torch.stack([(count >= steps - 1) & (steps > min_count), more], -1),
     )
 
 
-def sample(weights: Float[Tensor, "*batch count"], number: Float[Tensor, "*batch 1"]) -> Int[Tensor, "*batch 1"]:
-    """The count at which the cumulative weights pass `number`, uniform in [0, 1)."""
-    return (number >= weights.cumsum(-1)[..., :-1]).sum(-1, keepdim=True)
+def sample(weights: Float[Tensor, "*batch count"]) -> Int[Tensor, "*batch 1"]:
+    """The count at which the cumulative weights pass a random number."""
+    return (torch.rand_like(weights[..., :1]) >= weights.cumsum(-1)[..., :-1]).sum(-1, keepdim=True)
 
 
 def rewards(
@@ -75,11 +69,10 @@ def rewards(
     log_q: Float[Tensor, "picture sample count"],
     log_prior: Float[Tensor, " count"],
     count: Int[Tensor, "picture sample 1"],
-    warm_count: Int[Tensor, "picture sample 1"],
 ) -> Float[Tensor, "picture sample step kind"]:
     """The credits of presence and of choice, by the formulas above; without meaning where nothing was decided."""
     at_least = log_q.flip(-1).logcumsumexp(-1).flip(-1)
     whole = bounds + log_prior - log_q
     presence = whole.gather(-1, count) - bounds[..., :-1] + at_least[..., :-1]
-    choice = whole.gather(-1, warm_count) - bounds[..., :-1] + at_least[..., 1:]
+    choice = whole.gather(-1, count) - bounds[..., :-1] + at_least[..., 1:]
     return torch.stack([presence, choice], -1)

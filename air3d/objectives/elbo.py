@@ -34,9 +34,9 @@ class Elbo:
         prior = self.model.prior
         log_prior = tilted(prior.log_count, at.prior_odds)
         trace = self.model.trace(pictures, self.gradient.samples, at, **self.gradient.extras())
-        bound = self.surrogate(trace, log_prior, prior.min_objects, at.blend).mean()
+        bound = self.surrogate(trace, log_prior, prior.min_objects).mean()
         if at.pull:
-            bound = bound + at.pull * pull(trace, log_prior, prior.min_objects, at.blend).mean()
+            bound = bound + at.pull * pull(trace, log_prior, prior.min_objects).mean()
         log_q = log_count_posterior(trace.presence_logit.detach(), prior.min_objects)
         return -(at.sigma**2) * bound, {
             "train/elbo": expected_bound(log_q, prefix_bounds(trace, prior.log_count).detach()).mean().item(),

@@ -117,14 +117,14 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
 
 def gradients(
     estimator: Estimator, samples: int, repeats: int = 100, pictures: int = 400, min_count: int = 0,
-    sum_yaw: bool = False, blend: float = 1.0,
+    sum_yaw: bool = False,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Estimates [repeats, ...] of the gradient of each parameter, each the mean over `pictures` independent ones."""
     theta = parameters()
     rows: dict[str, list[Tensor]] = {key: [] for key in theta}
     for _ in range(repeats):
         trace = draw(theta, pictures, samples, sum_yaw)
-        loss = estimator(trace, LOG_PRIOR, min_count, blend).mean()
+        loss = estimator(trace, LOG_PRIOR, min_count).mean()
         for key, value in zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True):
             rows[key].append(value)
     return {key: torch.stack(values) for key, values in rows.items()}
