@@ -42,7 +42,7 @@ class TrainerConfig:
     batch: int = 32
     learning_rate: float = 1e-3
     clip: float = 10.0
-    validate_every: int = 50
+    validate_every: int = 100
     validation_scenes: int = 256
     panel_scenes: int = 8
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
