@@ -145,11 +145,10 @@ def test_what_is_summed_has_less_variance() -> None:
 
 def test_what_was_fixed_before_a_choice_cannot_reward_it() -> None:
     torch.manual_seed(0)
-    bounds, weights = torch.randn(5, 4, 4), torch.rand(5, 1, 4).expand(5, 4, 4)
-    log_q = weights.log()
-    gains, later, _ = advantages(bounds, log_q, weights)
+    bounds, log_q = torch.randn(5, 4, 4), torch.rand(5, 1, 4).expand(5, 4, 4).log()
+    gains, later, _ = advantages(bounds, log_q)
     for changed in (100 * torch.randn(5, 1, 1), 100 * torch.randn(5, 4, 1) * (torch.arange(4) >= 1)):
-        changed_gains, changed_later, _ = advantages(bounds + changed, log_q, weights)
+        changed_gains, changed_later, _ = advantages(bounds + changed, log_q)
         torch.testing.assert_close(gains[..., 1:], changed_gains[..., 1:], rtol=1e-3, atol=1e-3)
         torch.testing.assert_close(later, changed_later, rtol=1e-3, atol=1e-3)
     assert not torch.allclose(gains[..., 0], changed_gains[..., 0], atol=1.0)
