@@ -14,7 +14,7 @@ from small_runs import small_config, small_run, small_trainer
 from torch import Tensor
 
 from air3d.air import Air, Schedule
-from air3d.alternatives import Step, turn
+from air3d.alternatives import Step, alternatives, turn
 from air3d.checkpoint import Run
 from air3d.counting import rho_of
 from air3d.distributions import Choice, toward_best
@@ -141,6 +141,11 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
         torch.testing.assert_close(together[index], torch.cat([values[index] for values in alone]))
         assert ((together[index] != 0) == rows).all()
         torch.testing.assert_close(together[index][rows], (weights * values).sum(1)[rows], atol=0.01, rtol=1e-4)
+    # of two samples of a picture, the first is turned, whatever the second is
+    twice = rows_of(step, torch.stack([torch.arange(12), torch.arange(12).flip(0)], 1).flatten())
+    twice.pictures = pictures.repeat_interleave(2, 0)
+    turned = alternatives(run.model, twice, 2, Schedule(), sum_yaw=True, sum_identity=False).turned
+    torch.testing.assert_close(turned, together[0])
 
 
 def step_of(run: Run, truth: Objects, pictures: Tensor, logits: Tensor, within: float) -> Step:
