@@ -18,9 +18,9 @@ class ScheduleConfig:
     what it was.
 
     `prior_odds` makes each further object that many times likelier at first and falls geometrically to 1 at
-    `prior_until`: the paper's way to have objects believed in, for the estimators that sample presence. Off unless
-    asked for are two that go from coarse to fine: with a `sigma_start`, sigma begins there and falls geometrically
-    until `sigma_until`; the pyramid falls linearly to 0 at `pyramid_until`.
+    `prior_until`: the paper's way to have objects believed in. Off unless asked for are two that go from coarse to
+    fine: with a `sigma_start`, sigma begins there and falls geometrically until `sigma_until`; the pyramid falls
+    linearly to 0 at `pyramid_until`.
 
     The renderer's own sigma, gamma and blur may fall to their final values as well, geometrically until `render_until`,
     for the pictures that the model paints; those it learns from and is judged by stay as they are.

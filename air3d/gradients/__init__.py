@@ -54,15 +54,14 @@ ESTIMATORS: dict[str, Kind] = {
 class GradientConfig:
     """Which estimator, how many draws of the posterior a picture gets, and whether yaw bins are summed out.
 
-    `baseline_learning_rate` is that of nvil's network. `trainer.schedule.pull` and `prior_odds` take their values from
-    here unless they are set there.
+    `baseline_learning_rate` is that of nvil's network. `trainer.schedule.prior_odds` takes its value from `prior_odds`
+    unless it is set there.
     """
 
     name: str = "enumerate_counts"
     samples: int = 2
     sum_yaw: bool = True
     baseline_learning_rate: float = 3e-3
-    pull: float = 80.0
     prior_odds: float = 1.0
 
     def __post_init__(self) -> None:
