@@ -63,12 +63,13 @@ class SupervisedConfig:
     """How `model=supervised` learns from labels, see `air3d/objectives/labels.py`.
 
     `symmetric` counts turns that a mesh does not show as right; otherwise the label's yaw is the only right one. `beta`
-    in [0, 1] weights regressions by their widths: 0 not at all, 1 as if all had the same.
+    in [0, 1] weights regressions by their widths: 0 not at all, 1 as if all had the same. `query`: see PosteriorConfig.
     """
 
     matching: str = "hungarian"
     symmetric: bool = True
     beta: float = 0.5
+    query: bool = False
 
     def __post_init__(self) -> None:
         if self.matching not in MATCHINGS:

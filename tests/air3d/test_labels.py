@@ -73,6 +73,14 @@ def test_ordered_asks_from_left_to_right(tmp_path: Path) -> None:
         assert (np.diff(across) >= 0).all() and truth.presence[row, chosen[row, :count].numpy()].all()
 
 
+@pytest.mark.parametrize(("kind", "query"), [("ordered", True), ("hungarian", False), ("symmetric", False)])
+def test_only_a_fixed_order_needs_a_query(tmp_path: Path, kind: str, query: bool) -> None:
+    """Paired labels have AIR's attention: with a query they counted fewer of the tables larger than trained."""
+    run = small_run(tmp_path, *TABLE, f"supervised={kind}")
+    assert (run.model.posterior.attention.query is not None) == query
+    assert run.config.model.query == query
+
+
 def test_no_other_pairing_is_likelier(tmp_path: Path) -> None:
     run = small_run(tmp_path, *TABLE)
     labels, (pictures, truth) = Labels(run), example(run, 20)
