@@ -80,7 +80,7 @@ def show(out: Path, run: Run, pictures: Tensor, said: Answers, look: Look, names
     """Draws how the first pictures were understood, step by step, and writes them as 3D models."""
     if not len(pictures):
         return
-    shown = infer(run.model, pictures, said.steps, run.config.trainer.schedule.final(), look)
+    shown = infer(run.model, pictures, said.steps, look)
     save_panel(out / "steps.png", pictures, shown, None, run.scene.catalogue.names, len(pictures))
     for index, name in enumerate(names[: len(pictures)]):
         with atomic(out / f"{name}.glb") as temporary:

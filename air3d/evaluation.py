@@ -28,7 +28,6 @@ class Evaluation:
     metrics: dict[str, Any]
     objects: Objects
     rho: Float[Tensor, "batch step"]
-    elbo: Float[Tensor, " batch"] | None
     squared_error: Float[Tensor, " batch"]
     shows: Bool[np.ndarray, "batch true_slot"] | None
 
@@ -75,7 +74,7 @@ def evaluate_scenes(
         at, seen = torch.from_numpy(rows), shows[rows] if shows is not None else None
         part = _measure(objects[at], truth[rows], symmetry, rho[at], squared[at], elbo[at], seen)
         metrics["by_count"][str(int(count))] = part
-    return Evaluation(metrics, objects, rho, elbo if bound is not None else None, squared, shows)
+    return Evaluation(metrics, objects, rho, squared, shows)
 
 
 def _measure(

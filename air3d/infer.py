@@ -26,13 +26,11 @@ class Inference:
     objects: the objects it believes in, most probable identity, centre of the pose, present while rho_t > 1/2.
     canvases: the picture painted so far after 0, 1, .. steps, each [batch, height, width, 3]; absent objects are
         not painted, so the last one is the reconstruction.
-    elbo: the plain bound of one posterior draw per picture, nats.
     rho: the probability that object t is there if the t - 1 before it are.
     """
 
     objects: Objects
     canvases: list[Float[Tensor, "batch height width 3"]]
-    elbo: Float[Tensor, " batch"]
     rho: Float[Tensor, "batch step"]
 
 
@@ -41,13 +39,11 @@ def infer(
     model: Air,
     pictures: Float[Tensor, "batch height width 3"],
     max_objects: int,
-    at: Schedule | None = None,
     look: Look | None = None,
 ) -> Inference:
     """Run the network for `max_objects` steps, however many it was trained with; `look` (counting.py): instead of
     `unroll`."""
-    objects, canvases, rho = (look or unroll)(model, pictures, max_objects)
-    return Inference(objects, canvases, bound(model, pictures, at or Schedule()), rho)
+    return Inference(*(look or unroll)(model, pictures, max_objects))
 
 
 @torch.no_grad()

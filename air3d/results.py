@@ -47,9 +47,7 @@ def write_evaluation(
     plots.position_error_histogram(folder / "position_error.png", pairs.distance, FOUND_WITHIN)
     names = catalogue.names
     for name, chosen in {"examples": _examples(truth, 8), **_extremes(evaluation.squared_error)}.items():
-        objects, canvases, rho = propose(images[chosen])
-        elbo = evaluation.elbo[chosen] if evaluation.elbo is not None else torch.full((len(chosen),), torch.nan)
-        shown = Inference(objects, canvases, elbo, rho)
+        shown = Inference(*propose(images[chosen]))
         save_panel(folder / f"{name}.png", images[chosen], shown, truth[chosen.numpy()], names)
     write_records(folder, evaluation, pairs, names, catalogue.symmetries)
     write_json(folder / "metrics.json", {**(about or {}), **metrics})  # last: who sees it finds the pictures too

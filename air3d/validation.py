@@ -11,7 +11,7 @@ import torch
 from air3d.checkpoint import Run
 from air3d.collapse import collapse
 from air3d.files import atomic
-from air3d.infer import Inference, infer
+from air3d.infer import Inference, bound, infer
 from air3d.metrics import score
 from air3d.panels import save_panel
 from air3d.plots import count_confusion
@@ -40,14 +40,13 @@ class Validation:
         self.collapsed: str | None = None
 
     def __call__(self, step: int, seconds: float) -> float:
-        found = join(
-            [infer(self.run.model, part, self.run.model.prior.steps, self.at) for part in self.pictures.split(CHUNK)]
-        )
+        model, parts = self.run.model, self.pictures.split(CHUNK)
+        found = join([infer(model, part, model.prior.steps) for part in parts])
+        elbo = torch.cat([bound(model, part, self.at) for part in parts]).mean().item()
         scores = score(to_numpy(found.objects), self.truth, self.symmetry)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
-        elbo = found.elbo.mean().item()
         self.count_accuracy = scores["count_accuracy"]
-        self.collapsed = collapse(found.objects, self.run.model.prior, self.run.scene.catalogue.names)
+        self.collapsed = collapse(found.objects, model.prior, self.run.scene.catalogue.names)
         values |= {"val/elbo": elbo, "val/collapsed": float(self.collapsed is not None), "perf/minutes": seconds / 60}
         values |= {f"by_count/{count}": share for count, share in scores["count_accuracy_by_count"].items()}
         self.tracker.log(step, values | self.by_object(scores))
@@ -92,4 +91,4 @@ def join(parts: list[Inference]) -> Inference:
         )
     )
     canvases = [torch.cat(step) for step in zip(*(part.canvases for part in parts), strict=True)]
-    return Inference(objects, canvases, torch.cat([p.elbo for p in parts]), torch.cat([p.rho for p in parts]))
+    return Inference(objects, canvases, torch.cat([p.rho for p in parts]))

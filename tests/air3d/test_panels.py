@@ -28,7 +28,7 @@ def inference(counts: list[int], canvases: list[torch.Tensor]) -> Inference:
     objects = Objects.empty(len(counts), 3)
     objects.identity[:] = (0, 1, 0)
     objects.presence[:] = np.arange(3) < np.array(counts)[:, None]
-    return Inference(to_torch(objects), canvases, torch.zeros(len(counts)), torch.full((len(counts), 3), 0.75))
+    return Inference(to_torch(objects), canvases, torch.full((len(counts), 3), 0.75))
 
 
 @pytest.fixture
