@@ -7,6 +7,7 @@ import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 from pathlib import Path
 from typing import cast
 
+from filelock import FileLock
 from omegaconf import DictConfig
 
 from air3d import cli
@@ -34,13 +35,14 @@ def main(settings: DictConfig) -> None:
 
 def report(out: Path, config: CompareConfig) -> None:
     """The page, and the same in wandb beside the trainings."""
-    answers = gather(out, config)
-    page = write_report(out, answers, config)
-    logger, seeds = config.logger, len({answer.seed for answer in answers})
+    logger = config.logger
     about = {"project": logger.project, "group": logger.group, "job_type": "compare"}
-    with Tracker(out / "wandb_report", config.plain(), cast(Mode, logger.mode), **about) as tracker:
-        tracker.log(seeds, means(answers))
-        tracker.log_images(seeds, {f"report/{path.stem}": path for path in sorted(page.parent.glob("*.png"))})
+    with FileLock(out / ".report.lock"):  # two seeds that run beside each other may be done at once
+        answers = gather(out, config)
+        page, seeds = write_report(out, answers, config), len({answer.seed for answer in answers})
+        with Tracker(out / "wandb_report", config.plain(), cast(Mode, logger.mode), **about) as tracker:
+            tracker.log(seeds, means(answers))
+            tracker.log_images(seeds, {f"report/{path.stem}": path for path in sorted(page.parent.glob("*.png"))})
     print(f"\n{page}")
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from air3d import cli
 from air3d.config import typed
-from air3d.splits import dataset_seed
+from air3d.splits import check_seed, dataset_seed
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_torch
 from renderers.visibility import visible_pixels
@@ -42,8 +42,7 @@ class GenerateConfig:
             raise UserError("give out=DIR, the folder to write")
         if self.scenes < 1:
             raise UserError(f"scenes={self.scenes}: ask for at least 1")
-        if self.seed < 0:
-            raise UserError(f"seed={self.seed}: give 0 or more")
+        check_seed(self.seed)
 
 
 def main(settings: DictConfig) -> None:

@@ -13,6 +13,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from air3d.gradients import GradientConfig
 from air3d.posterior import PosteriorConfig
 from air3d.schedules import ScheduleConfig
+from air3d.splits import check_seed
 from renderers import RendererConfig
 from scenes.errors import UserError, nearest
 from scenes.scene import SceneConfig
@@ -106,6 +107,9 @@ class Config:
     device: str = "cpu"
     run_dir: str = "runs/run"
     resume: str | None = None
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
 
     def plain(self) -> dict[str, Any]:
         """Nested dictionaries of plain values, what config.yaml holds."""

@@ -51,9 +51,9 @@ def evaluate_scenes(
     batches, seconds = [], 0.0
     for start in range(0, len(images), batch_size):
         pictures = images[start : start + batch_size]
-        before = time.perf_counter()
+        before = clock(pictures)
         objects, canvases, rho = propose(pictures)
-        seconds += time.perf_counter() - before
+        seconds += clock(pictures) - before
         squared = (canvases[-1] - pictures).square().flatten(1).mean(1)
         elbo = bound(pictures) if bound is not None else torch.full((len(pictures),), torch.nan)
         batches.append((objects.identity, objects.position, objects.rotation, objects.presence, rho, squared, elbo))
@@ -68,13 +68,23 @@ def evaluate_scenes(
         "max_objects": rho.shape[1],
         "by_count": {},
     }
-    counts = np.asarray(truth.count)
-    for count in np.unique(counts):
-        rows = np.flatnonzero(counts == count)
+    for count, rows in rows_by_count(truth).items():
         at, seen = torch.from_numpy(rows), shows[rows] if shows is not None else None
-        part = _measure(objects[at], truth[rows], symmetry, rho[at], squared[at], elbo[at], seen)
-        metrics["by_count"][str(int(count))] = part
+        metrics["by_count"][count] = _measure(objects[at], truth[rows], symmetry, rho[at], squared[at], elbo[at], seen)
     return Evaluation(metrics, objects, rho, squared, shows)
+
+
+def clock(pictures: Tensor) -> float:
+    """Seconds, when all that was asked of the pictures' device is done."""
+    if pictures.is_cuda:
+        torch.cuda.synchronize(pictures.device)
+    return time.perf_counter()
+
+
+def rows_by_count(truth: Objects) -> dict[str, np.ndarray]:
+    """Which scenes have 0, 1, .. objects, for every number that occurs."""
+    counts = np.asarray(truth.count)
+    return {str(int(count)): np.flatnonzero(counts == count) for count in np.unique(counts)}
 
 
 def _measure(

@@ -14,7 +14,7 @@ from torch import Tensor
 from air3d.changed_scene import SceneChange
 from air3d.counting import check_counting
 from air3d.direct import DirectConfig
-from air3d.splits import test_seed
+from air3d.splits import check_seed, test_seed
 from renderers.base import Renderer
 from renderers.convert import to_floats, to_torch
 from renderers.visibility import turn_shows
@@ -59,8 +59,7 @@ class EvaluateConfig:
             raise UserError(
                 "counting=explained is for what a network says; model=direct without it counts so by itself"
             )
-        if self.seed < 0:
-            raise UserError(f"seed={self.seed}: give 0 or more")
+        check_seed(self.seed)
 
     def steps(self, layout: Layout, truth: Objects) -> int:
         """Steps the network may take: one more than there can be objects, so that too many can be counted.
@@ -98,6 +97,8 @@ def stored(folder: str, scene: Scene, scenes: int | None) -> tuple[Float[Tensor,
         raise UserError(
             f"{folder} has pictures of {size[0]} x {size[1]} pixels, the run was trained on {wanted[0]} x {wanted[1]}"
         )
+    if not data.camera.close_to(scene.camera):
+        raise UserError(f"{folder} was taken by another camera than the one that the run was trained with")
     return to_floats(data.images[:scenes]), data.objects[slice(scenes)]
 
 

@@ -1,4 +1,4 @@
-"""p(x | z): a Gaussian pixel likelihood, seen coarse to fine while the posterior is young.
+"""p(x | z): a Gaussian pixel likelihood, and on demand coarse copies of it for a posterior that knows nothing yet.
 
 The plain pixel likelihood is a plateau: an object that does not overlap its picture yet gets no pull towards it, and
 costs least where it is smallest. Average-pooled copies of both pictures overlap long before the pictures do, so their

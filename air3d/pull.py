@@ -1,4 +1,4 @@
-"""The pull: what draws every choice towards what the renderer says of its alternatives, while training is young.
+"""The pull: what draws every choice towards what the renderer says of its alternatives.
 
 An expectation E_q[F(k)] + H(q) over a choice k is largest at r(k) = softmax F(k), but its gradient,
 q(k) (F(k) - E_q[F]), is gone where q is sure, be it of the wrong k. That of the cross-entropy sum_k r(k) log q(k),

@@ -48,6 +48,9 @@ class ScheduleConfig:
                 raise UserError(f"trainer.schedule.{name}={start} must be above 0, or null for no schedule")
         if not self.prior_odds > 0:
             raise UserError(f"trainer.schedule.prior_odds={self.prior_odds} must be above 0; 1 is no schedule")
+        for name in ("rate_from", "rate_end", "prior_until", "sigma_until", "pyramid_until", "render_until"):
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise UserError(f"trainer.schedule.{name}={share} is a share: give 0 to 1")
         if self.pull < 0:
             raise UserError(f"trainer.schedule.pull={self.pull} must be 0 or more; 0 is no pull")
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from scenes.errors import UserError
+
+SEEDS = 1_000_000
+"""Seeds are below: the splits of two seeds never meet."""
+
 VALIDATION_OFFSET = 1_000_003
 TEST_OFFSET = 2_000_003
 DATASET_OFFSET = 3_000_003
 DREAM_OFFSET = 4_000_003
+
+
+def check_seed(seed: int) -> None:
+    """Raises UserError for a seed whose scenes might be those of another split."""
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"seed={seed}: give 0 or more, and less than {SEEDS:,}")
 
 
 def train_seed(seed: int) -> int:

@@ -9,14 +9,11 @@ the first failure costs one warning and switches wandb off for the rest of the r
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from air3d.files import atomic, plain
 
@@ -39,7 +36,6 @@ class Tracker:
         project: str = "air3d",
         group: str | None = None,
         job_type: str = "train",
-        tags: tuple[str, ...] = (),
         resume_step: int | None = None,
         init_timeout: float = 20.0,
     ) -> None:
@@ -51,7 +47,7 @@ class Tracker:
         self._lines = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
         self._run: Any = None
         if mode != "disabled":
-            about = {"project": project, "group": group, "job_type": job_type, "tags": tags, "config": plain(config)}
+            about = {"project": project, "group": group, "job_type": job_type, "config": plain(config)}
             self._open(mode, about, init_timeout)
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
@@ -62,11 +58,8 @@ class Tracker:
         if self._run is not None:
             self._guarded(lambda: self._run.log(row))
 
-    def log_images(self, step: int, images: Mapping[str, Path | str | np.ndarray]) -> None:
-        """Shows pictures on the dashboard: files, or arrays [height, width, 3] of uint8 or of floats in [0, 1].
-
-        Local copies are the caller's (panels are drawn to files first), so without wandb this does nothing.
-        """
+    def log_images(self, step: int, images: Mapping[str, Path]) -> None:
+        """Shows pictures on the dashboard. The files are the caller's, so without wandb this does nothing."""
         if self._run is not None:
             self._guarded(lambda: self._run.log({"step": int(step), **{k: _image(v) for k, v in images.items()}}))
 
@@ -154,13 +147,10 @@ def read_metrics(path: Path | str) -> list[dict[str, Any]]:
     return rows
 
 
-def _image(value: Path | str | np.ndarray) -> Any:
+def _image(path: Path) -> Any:
     import wandb
 
-    if isinstance(value, (str, os.PathLike)):
-        return wandb.Image(str(value))
-    array = np.asarray(value)
-    return wandb.Image(array if array.dtype == np.uint8 else (array.clip(0, 1) * 255).round().astype(np.uint8))
+    return wandb.Image(str(path))
 
 
 def _model(path: Path) -> Any:

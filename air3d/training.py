@@ -47,10 +47,10 @@ class Trainer:
 
     def fit(self) -> None:
         """The loop. Ctrl-C ends it after the step in hand; whatever ends it, last.pt is what was learned."""
-        if self.step == 0:
-            self.validate()
         bar = tqdm(total=self.settings.steps, initial=self.step, unit="step", dynamic_ncols=True, smoothing=0.05)
         with bar, interruptible(self):
+            if self.step == 0:
+                self.validate()
             while self.progress() < 1 and not self.stopped:
                 started = time.perf_counter()
                 values = self.train_step()
@@ -58,10 +58,13 @@ class Trainer:
                 self.report(values, bar)
                 if self.step % self.settings.validate_every == 0:
                     self.validate()
-                    self.save("last.pt")
-        if self.step % self.settings.validate_every and not self.stopped:
-            self.validate()
+            if self.step % self.settings.validate_every and not self.stopped:
+                self.validate()
         self.save("last.pt")
+
+    @property
+    def on_cuda(self) -> bool:
+        return self.run.config.device.startswith("cuda")
 
     def progress(self) -> float:
         """The share of the training that is done, by steps or by minutes, whichever is further."""
@@ -85,8 +88,8 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             raise UserError(
-                f"the loss stopped being a number at step {self.step}; {self.run_dir}/last.pt is still good. Try "
-                f"trainer.learning_rate={self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma"
+                f"the loss stopped being a number at step {self.step}: begin a new run with trainer.learning_rate="
+                f"{self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma"
             )
         self.optimiser.step()
         self.step += 1
@@ -114,7 +117,9 @@ class Trainer:
             self.tracker.log(self.step, {**values, "perf/minutes": minutes, "perf/scenes_per_second": speed})
 
     def validate(self) -> None:
-        """Look at held-out scenes; the objective says which checkpoint is the best."""
+        """Look at held-out scenes; the objective says which checkpoint is the best. What is learned is on disk before
+        anything can go wrong here."""
+        self.save("last.pt")
         with torch.random.fork_rng():
             torch.manual_seed(self.run.config.seed)
             elbo = self.validation(self.step, self.seconds)
@@ -128,6 +133,7 @@ class Trainer:
         if judged > self.best:
             self.best = judged
             self.save("best.pt")
+        self.save("last.pt")  # again, for it says how good the best is
 
     def look_inside(self) -> None:
         """Records how noisy the gradient is now, and what a step's time goes to."""
@@ -144,6 +150,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "estimator": self.objective.learned.state_dict(),
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if self.on_cuda else [],
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best,
@@ -156,11 +163,11 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on exactly where `state` was saved: weights, baseline, optimiser, random state, place in the stream."""
         load_weights(self.run, state, self.run_dir / "last.pt")
-        self.objective.learned.load_state_dict(
-            state.get("estimator", {})
-        )  # a run from before there were baselines has none
+        self.objective.learned.load_state_dict(state["estimator"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
+        if self.on_cuda and (states := state.get("random_cuda")):
+            torch.cuda.set_rng_state_all(states)
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
 
 

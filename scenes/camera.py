@@ -38,6 +38,11 @@ class Camera:
         if np.allclose(self.position[:2], self.target[:2]):
             raise UserError("the camera looks straight up or down: move camera_position sideways of camera_target")
 
+    def close_to(self, other: Camera) -> bool:
+        """Whether both stand and look alike, but for rounding; pictures may differ in size."""
+        names = ("position", "target", "field_of_view")
+        return all(np.allclose(getattr(self, name), getattr(other, name)) for name in names)
+
     @cached_property
     def rotation(self) -> np.ndarray:
         """R [3, 3]: its columns are the view axes in world coordinates."""

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize("program", ["train.py", "evaluate.py", "generate.py"])
+@pytest.mark.parametrize("program", ["train.py", "evaluate.py", "infer.py", "compare.py", "generate.py"])
 def test_idle_threads_sleep(program: str) -> None:
     """OpenMP reads its environment when torch is loaded, so the order of imports decides."""
     code = (

@@ -12,6 +12,7 @@ from air3d.changed_scene import SceneChange
 from air3d.config import LoggerConfig
 from air3d.counting import check_counting
 from air3d.files import plain
+from air3d.splits import check_seed
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,7 @@ class CompareConfig:
                 raise UserError(f"'{name}' names a folder: letters, digits and _ only")
         if not self.models or not self.tests:
             raise UserError("a comparison needs models and tests: see configs/compare")
+        check_seed(self.seed)
         if self.threads is not None and self.threads < 1:
             raise UserError(f"threads={self.threads}: give at least 1")
         if self.scenes is not None:

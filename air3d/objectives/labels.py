@@ -100,8 +100,9 @@ class Labels:
             sight = model.sight(pictures, image)
             with torch.no_grad():
                 identity, pose = model.mode(proposal, sight)
-                canvas = model.renderer.paint(canvas, identity, *model.centre(pose))
-                image = model.renderer.develop(canvas)
+                if model.posterior.config.residual:  # otherwise nobody sees it
+                    canvas = model.renderer.paint(canvas, identity, *model.centre(pose))
+                    image = model.renderer.develop(canvas)
             answers.append(Step(proposal, sight, pose))
             state = proposal.state
         return answers

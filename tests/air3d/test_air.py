@@ -27,7 +27,9 @@ def test_more_steps_than_trained_with(tmp_path: Path) -> None:
 
 def test_the_last_canvas_is_the_picture_of_the_objects_found(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
+    torch.nn.init.constant_(run.model.posterior.presence[-1].bias, 5.0)  # it knows nothing yet, but dares
     found = infer(run.model, run.renderer.render(to_torch(run.scene.batch(0, range(4)))), 4)
+    assert found.objects.presence.all()
     torch.testing.assert_close(run.renderer.render(found.objects), found.canvases[-1], rtol=0, atol=1e-5)
 
 

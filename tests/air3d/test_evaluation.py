@@ -213,7 +213,9 @@ def test_evaluate_a_data_set_and_refuse_another_scenes(run_dir, scene, tmp_path)
     evaluate(f"run={run_dir}", f"data={write('same', scene)}", f"out={out}")
     assert json.loads((out / "metrics.json").read_text())["scenes"] == 3
     larger, shapes = SceneConfig(image_size=40), SceneConfig(image_size=32, catalogue="shapes", min_objects=3)
-    for name, other, said in (("larger", larger, "40 x 40 pixels"), ("shapes", shapes, "cube|sphere|cylinder")):
+    higher = SceneConfig(image_size=32, camera_position=(0.0, -0.67, 1.42))
+    refused = [("larger", larger, "40 x 40 pixels"), ("shapes", shapes, "cube|sphere|cylinder")]
+    for name, other, said in [*refused, ("higher", higher, "another camera")]:
         with pytest.raises(UserError, match=said):
             evaluate(f"run={run_dir}", f"data={write(name, Scene(other))}", f"out={out}")
 
@@ -227,6 +229,7 @@ def test_evaluate_a_data_set_and_refuse_another_scenes(run_dir, scene, tmp_path)
         (["run=RUN", "scenes=many"], "scenes: Value 'many'"),
         (["run=RUN", "scenes=0"], "scenes=0: give at least 1"),
         (["run=RUN", "seed=-1"], "seed=-1: give 0 or more"),
+        (["run=RUN", "seed=1000000"], "less than 1,000,000"),
         (["run=RUN", "data=nowhere"], "nowhere is no data set"),
         (["run=RUN", "data=nowhere", "counts=[1]"], "give one of them"),
         (["run=RUN", "sceenes=3"], "scenes"),

@@ -34,7 +34,7 @@ def test_local_record(tmp_path):
         tracker.log(5, {"train/elbo": -3.5, "val/count_accuracy": float("nan")})
         assert (tmp_path / "metrics.jsonl").read_text().endswith("\n")  # on disk at once, not at the end
         tracker.log(10, {"train/elbo": np.float32(-2.5), "val/count_confusion": np.eye(2, dtype=int)})
-        tracker.log_images(10, {"val/panel": np.zeros((4, 4, 3))})
+        tracker.log_images(10, {"val/panel": tmp_path / "panel.png"})
     assert read_metrics(tmp_path / "metrics.jsonl") == [
         {"step": 5, "train/elbo": -3.5, "val/count_accuracy": None},
         {"step": 10, "train/elbo": -2.5, "val/count_confusion": [[1, 0], [0, 1]]},
@@ -68,14 +68,14 @@ def test_offline_wandb_holds_the_same_names_and_values(tmp_path, capfd):
     with Tracker(tmp_path / "run", {"seed": 3, "scene": {"name": "tabletop"}}, "offline") as tracker:
         tracker.log(5, {"train/elbo": -3.5, "perf/scenes_per_second": 812})
         tracker.log(10, {"train/elbo": -2.5, "val/count_accuracy": 0.75, "val/count_confusion": [[1, 2], [3, 4]]})
-        tracker.log_images(10, {"val/panel": picture, "val/array": np.zeros((4, 6, 3))})
+        tracker.log_images(10, {"val/panel": picture})
     identity = (tmp_path / "run" / "wandb_id.txt").read_text()
     with Tracker(tmp_path / "run", {}, "offline", resume_step=10) as tracker:
         tracker.log(15, {"train/elbo": -1.0})
     wandb.teardown()  # as at the end of a program: until then wandb's service may not have written everything
     *rows, images, last = history(tmp_path / "run")
     assert [*rows, last] == read_metrics(tmp_path / "run" / "metrics.jsonl")
-    assert images["step"] == 10 and images["val/panel"]["_type"] == images["val/array"]["_type"] == "image-file"
+    assert images["step"] == 10 and images["val/panel"]["_type"] == "image-file"
     assert (images["val/panel"]["width"], images["val/panel"]["height"]) == (6, 4)
     assert (tmp_path / "run" / "wandb_id.txt").read_text() == identity
     kept = {path.stem for path in (tmp_path / "run").rglob("*.wandb")}
@@ -123,7 +123,7 @@ def test_a_broken_wandb_costs_one_warning(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "wandb", None)  # import wandb raises
     with Tracker(tmp_path, {}, "online") as tracker:
         tracker.log(1, {"train/elbo": -1.0})
-        tracker.log_images(1, {"val/panel": np.zeros((2, 2, 3))})
+        tracker.log_images(1, {"val/panel": tmp_path / "panel.png"})
     assert "wandb is off" in capsys.readouterr().err
     assert json.loads((tmp_path / "metrics.jsonl").read_text()) == {"step": 1, "train/elbo": -1.0}
 

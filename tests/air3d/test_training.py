@@ -17,6 +17,7 @@ from air3d.checkpoint import load_checkpoint, load_config, load_run, newer_setti
 from air3d.config import resumed
 from air3d.schedules import ScheduleConfig
 from air3d.training import Trainer
+from air3d.validation import Validation
 from renderers import RendererConfig
 from scenes.errors import UserError
 
@@ -79,6 +80,46 @@ def test_a_polite_kill_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before, "the handler is put back"
 
 
+def test_what_is_learned_is_on_disk_before_a_look_at_it_can_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = small_trainer(tmp_path, "trainer.steps=3", "trainer.validate_every=100")
+    look = Validation.__call__
+
+    def disk_full_at_the_end(self: Validation, step: int, seconds: float) -> float:
+        if step == 3:
+            raise OSError("no space left on device")
+        return look(self, step, seconds)
+
+    monkeypatch.setattr(Validation, "__call__", disk_full_at_the_end)
+    with pytest.raises(OSError, match="no space"):
+        trainer.fit()
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 3
+
+
+def test_ctrl_c_during_a_look_is_as_polite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = small_trainer(tmp_path, "trainer.steps=3")
+    look = Validation.__call__
+
+    def interrupted(self: Validation, step: int, seconds: float) -> float:
+        os.kill(os.getpid(), signal.SIGINT)
+        return look(self, step, seconds)
+
+    monkeypatch.setattr(Validation, "__call__", interrupted)
+    trainer.fit()
+    assert trainer.stopped and trainer.step == 0 and (tmp_path / "best.pt").exists()
+
+
+def test_the_random_state_of_a_gpu_goes_on_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, given = small_trainer(tmp_path), []
+    trainer.run.config.device = "cuda"
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [torch.arange(5, dtype=torch.uint8)])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", given.extend)
+    trainer.save("last.pt")
+    trainer.restore(load_checkpoint(tmp_path / "last.pt"))
+    torch.testing.assert_close(given, [torch.arange(5, dtype=torch.uint8)])
+
+
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_and_overwrites_nothing(tmp_path: Path, poison: float) -> None:
     trainer = small_trainer(tmp_path, "trainer.steps=4")
@@ -86,7 +127,7 @@ def test_a_loss_that_is_no_number_stops_and_overwrites_nothing(tmp_path: Path, p
     before = (tmp_path / "last.pt").read_bytes()
     trainer.settings.steps = 8
     trainer.objective.surrogate = lambda trace, *_: trace.log_likelihood.mean((1, 2)) * poison
-    with pytest.raises(UserError, match=r"trainer.learning_rate=0.00"):
+    with pytest.raises(UserError, match=r"new run with trainer.learning_rate=0.00"):
         trainer.fit()
     assert (tmp_path / "last.pt").read_bytes() == before
 
@@ -95,7 +136,8 @@ def test_minutes_end_the_training_and_the_schedules_are_laid_over_them(tmp_path:
     trainer = small_trainer(tmp_path, "trainer.minutes=0.02", "trainer.steps=100000")
     trainer.fit()
     assert 0 < trainer.step < 100000 and trainer.progress() == 1
-    assert trainer.settings.schedule.at(trainer.progress()).pyramid == 0
+    assert trainer.settings.schedule.at(trainer.progress()).pull == 0
+    assert trainer.settings.schedule.rate(trainer.progress()) == pytest.approx(0.1)
 
 
 def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
@@ -113,7 +155,9 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
 def test_every_shipped_configuration_takes_two_steps(tmp_path: Path, choice: str) -> None:
     if choice == "renderer=pytorch3d":
         pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
-    trainer = small_trainer(tmp_path, choice, "trainer.steps=2", "trainer.batch=2", "trainer.validation_scenes=2")
+    taught = ["model=supervised"] if choice.startswith("supervised=") else []
+    little = ("trainer.steps=2", "trainer.batch=2", "trainer.validation_scenes=2")
+    trainer = small_trainer(tmp_path, choice, *taught, *little)
     before = weights(trainer)
     trainer.fit()
     assert trainer.step == 2 and not torch.equal(before, weights(trainer))
@@ -166,6 +210,10 @@ def test_settings_that_a_run_did_not_know_are_named(tmp_path: Path) -> None:
 def test_bad_settings_are_named(tmp_path: Path) -> None:
     for override, answer in {
         "trainer.batch=0": "trainer.batch must be above 0",
+        "trainer.schedule.sigma_until=2": "sigma_until=2.0 is a share",
+        "trainer.schedule.rate_end=-1": "rate_end=-1.0 is a share",
+        "seed=-1": "seed=-1: give 0 or more",
+        "seed=1000000": "less than 1,000,000",
         "logger.mode=loud": "offline, online or disabled",
         "gradient.name=nvli": "known: enumerate_counts",
         "trainer.batch=many": "trainer.batch",
