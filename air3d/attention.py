@@ -24,12 +24,14 @@ GAIN = 10.0
 
 
 class Attention(nn.Module):
-    """A softmax over the cells around the best one, which is where most is unexplained: nothing in it is learned.
+    """A softmax over the cells around the best one, which is where most is unexplained: nothing in it is learned. Two
+    objects of one kind score alike; whoever looked at both at once would put one object half-way between them.
 
     A learned score finds the same early in training, and then may look past one kind of object whenever another has
     been painted, which nothing corrects: who does not look there does not see what it would gain (docs/history.md).
 
-    With a `query`, what is looked for depends besides on what has been seen, and where.
+    With a `query`, what is looked for depends besides on what has been seen, and where. Then the softmax is over all
+    cells: a query learns that it should have looked elsewhere from what little it has seen there.
     """
 
     places: Tensor
@@ -44,13 +46,10 @@ class Attention(nn.Module):
     def forward(
         self, contrast: Float[Tensor, "batch cell channel"], state: Float[Tensor, "batch hidden"]
     ) -> Float[Tensor, "batch cell"]:
-        """How much each cell is looked at. The last channel of `contrast` is how much is unexplained there.
-
-        Two objects of one kind score alike. Whoever looked at both at once would put one object half-way between them.
-        """
+        """How much each cell is looked at. The last channel of `contrast` is how much is unexplained there."""
         scores = SHARPNESS * contrast[..., -1]
         if self.query is not None:
-            scores = scores + self.query(contrast, state)
+            return (scores + self.query(contrast, state)).softmax(-1)
         best = self.places[scores.detach().argmax(-1)]
         near = (self.places - best[:, None]).square().sum(-1) < REACH**2
         return scores.masked_fill(~near, -torch.inf).softmax(-1)

@@ -70,6 +70,20 @@ def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> Non
     assert (place - attention.places[other]).norm() < 0.2 < (place - attention.places[seen]).norm()
 
 
+def test_a_query_learns_to_look_elsewhere(tmp_path: Path) -> None:
+    """A label asks for the lesser of two objects, at the other end of the table."""
+    attention = small_run(tmp_path, "model.query=true").model.posterior.attention
+    contrast = torch.zeros(1, len(attention.places), attention.query.ask.out_features - attention.query.code.shape[-1])
+    contrast[:, 0, -1], contrast[:, -1, -1] = 3.0, 2.5
+    optimiser = torch.optim.Adam(attention.parameters(), 1e-3)
+    for _ in range(100):
+        place = attention(contrast, torch.ones(1, attention.query.ask.in_features)) @ attention.places
+        optimiser.zero_grad()
+        (place - attention.places[-1]).square().sum().backward()
+        optimiser.step()
+    assert (place - attention.places[-1]).norm() < 0.3  # of 1.3
+
+
 def attend(posterior: Posterior, cells: list[int], noise: float = 0.0) -> Float[Tensor, "1 cell"]:
     """What is looked at if these cells alone are unexplained, whatever else stands out."""
     torch.manual_seed(0)
