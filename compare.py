@@ -28,7 +28,7 @@ def main(settings: DictConfig) -> None:
         run = trained(Path(config.runs), model, config.training(model), config.environment(), config.logging())
         for name, test in config.tests.items():
             folder = out / "results" / f"{model}_seed{config.seed}" / name
-            asked(run, test, folder, config.environment())
+            asked(run, test, folder, config.environment(), config.device)
             remember(folder, run, model, name, config)
     report(out, config)
 

@@ -53,7 +53,8 @@ def measure(name: str, work: Work, repeats: int, **settings: Any) -> dict[str, A
     work = replace(work, batch=min(work.batch, BATCH.get(name, work.batch)))
     torch.set_num_threads(work.threads)
     scene = work.scene()
-    objects, renderer = work.pictures(scene), build_renderer(name, scene, replace(work.settings(), **settings))
+    objects = work.pictures(scene)
+    renderer = build_renderer(name, scene, replace(work.settings(), **settings), work.device)
     faces = renderer.face_count[objects.identity].sum(1).float().mean().item()
     rates = [work.batch / seconds(lambda f=f: f(renderer, objects), repeats) for f in (forward, gradients)]
     kept = kept_bytes(renderer, objects) / 1024
@@ -72,8 +73,10 @@ def points(base: Work, sweeps: list[str]) -> Iterator[tuple[str, Work]]:
 
 
 def compare(base: Work, repeats: int, sweeps: list[str]) -> list[dict[str, Any]]:
-    """``streaming`` everywhere; PyTorch3D and ``reference`` at the base point, with and without back faces."""
+    """``streaming`` everywhere; on a CPU PyTorch3D and ``reference`` at the base point, with and without back faces."""
     lines = [report(varied, measure("streaming", work, repeats)) for varied, work in points(base, sweeps)]
+    if base.device != "cpu":
+        return lines
     lines.append(report("", measure("reference", base, 1)))
     if find_spec("pytorch3d") is None:
         print("PyTorch3D is not installed: not measured")
@@ -90,7 +93,7 @@ def already_painted(base: Work, repeats: int) -> list[dict[str, float]]:
     """Milliseconds a picture for one more object, with gradients, against the number that is there already."""
     work = replace(base, objects=7, faces=base.faces * 7 // base.objects)
     scene = work.scene()
-    objects, renderer = work.pictures(scene), build_renderer("streaming", scene, work.settings())
+    objects, renderer = work.pictures(scene), build_renderer("streaming", scene, work.settings(), work.device)
     times = [seconds(one_more(renderer, objects, painted), repeats) for painted in range(work.objects)]
     lines = [{"painted": n, "milliseconds": round(1000 * t / work.batch, 4)} for n, t in enumerate(times)]
     print("one more object on", *(f"{line['painted']}: {line['milliseconds']} ms," for line in lines), "with gradients")
@@ -130,7 +133,8 @@ def machine() -> dict[str, Any]:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {"cpu": names[0] if names else platform.processor(), "cores": len(names), "torch": torch.__version__}
+    found = {"cpu": names[0] if names else platform.processor(), "cores": len(names), "torch": torch.__version__}
+    return {**found, "gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else found
 
 
 def main() -> None:
@@ -138,20 +142,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--sweeps", nargs="*", default=list(SWEEPS), choices=list(SWEEPS), help="what to vary")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the base point")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="cuda: streaming alone, no limit")
+    parser.add_argument("--batch", type=int, default=Work.batch, help="pictures at a time, of the base point")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, default=None, help="folder for render.json and render.png")
     options = parser.parse_args()
-    base = Work(threads=options.threads)
+    base = Work(batch=options.batch, threads=options.threads, device=options.device)
     print(*(f"{key} {value}" for key, value in machine().items()), sep=", ")
     print(*(f"{name:>10}" for name in COLUMNS), "  forward/s  with gradients/s  KiB kept")
     lines = compare(base, options.repeats, options.sweeps)
-    extra = {"one_more_object": already_painted(base, options.repeats), **summary(lines, base)}
+    extra = {"one_more_object": already_painted(base, options.repeats)}
+    if base.device == "cpu":
+        extra |= summary(lines, base)
     result = {"machine": machine(), **extra, "results": lines}
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "render.json").write_text(json.dumps(result, indent=1) + "\n")
-        plot(result, options.out / "render.png")
-        print(f"wrote {options.out}/render.json and render.png")
+        if base.device == "cpu":
+            plot(result, options.out / "render.png")
+        print(f"wrote {options.out}/render.json" + " and render.png" * (base.device == "cpu"))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class Work:
     faces: int = 1000
     threads: int = 2
     cull: bool = False
+    device: str = "cpu"
 
     def scene(self) -> Scene:
         """A table with crockery of the right number of faces."""
@@ -49,7 +50,7 @@ class Work:
     def pictures(self, scene: Scene) -> Objects:
         """Scenes of the layout itself, all slots filled."""
         objects = scene.batch(0, range(self.batch), self.objects)
-        return to_torch(Objects(*(array[:, : self.objects] for array in vars(objects).values())))
+        return to_torch(Objects(*(array[:, : self.objects] for array in vars(objects).values())), self.device)
 
 
 def gradients(renderer: Renderer, objects: Objects) -> Tensor:
@@ -89,6 +90,8 @@ def seconds(call: Callable[[], object], repeats: int, least: float = 0.5) -> flo
     while len(times) < repeats + 2 or sum(times[2:]) < least:
         start = time.perf_counter()
         call()
+        if torch.cuda.is_available():  # what was asked of it may not be done yet
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
     return min(times[2:])
 

@@ -18,7 +18,7 @@ REQUEST, ABOUT = "request.json", "about.json"
 """Beside an answer: what was asked, and (gather.py) whose answer it is."""
 
 
-def asked(run: Path, test: Test, folder: Path, environment: Mapping[str, str]) -> None:
+def asked(run: Path, test: Test, folder: Path, environment: Mapping[str, str], device: str = "cpu") -> None:
     """Leaves what evaluate.py says of that run's network on that test in `folder`, unless it is there.
 
     Raises UserError where evaluate.py gives up; it has said why.
@@ -26,7 +26,7 @@ def asked(run: Path, test: Test, folder: Path, environment: Mapping[str, str]) -
     wanted = {"network": network(run), "test": request(test)}
     if remembered(folder) == wanted:
         return
-    words = [f"run={run}", *test.words(), f"out={folder}"]
+    words = [f"run={run}", *test.words(), f"device={device}", f"out={folder}"]
     print(f"\npython evaluate.py {' '.join(words)}", flush=True)
     for name in (ABOUT, REQUEST):
         (folder / name).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from air3d.changed_scene import SceneChange
-from air3d.config import LoggerConfig
+from air3d.config import LoggerConfig, device_of
 from air3d.counting import check_counting
 from air3d.files import plain
 from air3d.splits import check_seed
@@ -58,6 +58,7 @@ class CompareConfig:
     scenes: int | None = None
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     threads: int | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         for name in (*self.models, *self.tests):
@@ -66,6 +67,7 @@ class CompareConfig:
         if not self.models or not self.tests:
             raise UserError("a comparison needs models and tests: see configs/compare")
         check_seed(self.seed)
+        device_of(self.device)
         if self.threads is not None and self.threads < 1:
             raise UserError(f"threads={self.threads}: give at least 1")
         if self.scenes is not None:
@@ -75,7 +77,8 @@ class CompareConfig:
 
     def training(self, model: str) -> list[str]:
         """The command line of that model's training, without its folder."""
-        return [*self.train, *self.models[model], *self.words, f"seed={self.seed}"]
+        device = [] if self.device == "cpu" else [f"device={self.device}"]
+        return [*self.train, *self.models[model], *device, *self.words, f"seed={self.seed}"]
 
     def plain(self) -> dict[str, Any]:
         """Nested dictionaries of plain values."""

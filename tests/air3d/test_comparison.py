@@ -220,6 +220,7 @@ def test_a_browser_shows_it(compared, tmp_path, width):
         (["+models.a-b=[]"], "letters, digits"),
         (["+tests.more.scene.gaps=0"], "gaps"),
         (["sed=1"], "seed"),
+        (["device=gpu"], "cpu or cuda"),
         (["tests.explained.counting=explaind"], "explained"),
     ],
 )
@@ -227,6 +228,15 @@ def test_bad_requests_get_one_line(words, said):
     with pytest.raises(UserError, match=said) as error:
         plan(*words)
     assert "\n" not in str(error.value)
+
+
+def test_a_device_is_given_to_trainings_and_makes_other_networks(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    here, there = plan("models=air"), plan("models=air", "device=cuda")
+    (word,) = set(there.training("air")) - set(here.training("air"))
+    trained = [configured(config.training("air")) for config in (here, there)]
+    assert word == "device=cuda" and [config.device for config in trained] == ["cpu", "cuda"]
+    assert len({fingerprint(config.plain()) for config in trained}) == 2
 
 
 @pytest.mark.slow
