@@ -43,7 +43,7 @@ def probe(
         for parameter in parameters:
             parameter.grad = None
         if draw == 0:
-            with profile(activities=[ProfilerActivity.CPU]) as profiler:
+            with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
                 backward(objective, pictures, truth, at)
             share = renderer_share(profiler)
         else:

@@ -7,7 +7,9 @@ with it the last bits of a gradient.
 
 from __future__ import annotations
 
+import logging
 import math
+import warnings
 from typing import Any
 
 import numba.cuda
@@ -17,6 +19,9 @@ from renderers import streaming_elementwise, streaming_formulas
 from renderers.streaming_compiler import compiled
 from renderers.streaming_formulas import ZERO
 
+# The driver's own log reaches the screen wherever a program logs at INFO, as ours do; and one picture is a small grid.
+logging.getLogger("numba.cuda").setLevel(logging.WARNING)
+warnings.filterwarnings("ignore", ".*Grid size .* low occupancy")
 cuda: Any = numba.cuda  # its annotations describe what the decorator hides
 TILE = 8  # pixels to a side that a block paints
 CHUNK = TILE * TILE  # triangles that it looks at together

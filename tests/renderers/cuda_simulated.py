@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 from render_tools import random_objects, small_scene
@@ -69,7 +71,14 @@ def main(cull: bool) -> None:
     compare("develop_backward", (4,), out, background, gamma, g_image, np.zeros_like(out))
 
 
+def quiet() -> None:
+    """Programs log at INFO (Hydra sees to that); what numba's driver has to say there is nobody's business."""
+    logging.getLogger().setLevel(logging.INFO)
+    assert not logging.getLogger("numba.cuda.cudadrv.driver").isEnabledFor(logging.INFO)
+
+
 if __name__ == "__main__":
+    quiet()
     main(True)
     main(False)
     print("the kernels agree")
