@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from air3d.average_precision import average_precisions
 from air3d.matching import Matching, match, turn_errors
 from renderers.convert import to_numpy
 from scenes.objects import Objects
-
-AP_THRESHOLDS = (0.01, 0.02, 0.05, 0.10, np.inf)  # metres; inf asks for the right identity in the right scene only
 
 
 def score(
@@ -33,35 +32,18 @@ def score(
     """
     matching = match(predicted, truth)
     errors = np.degrees(turn_errors(matching, symmetry))
-    turned = errors[~np.isnan(errors)]
     scores = {
         "scenes": len(matching.true_count),
         "objects": int(matching.true_count.sum()),
         **count_scores(matching),
-        "found": _ratio(matching.found.sum(), matching.true_count.sum()),
-        "identity_accuracy": over(np.mean, matching.identified[matching.found]),
-        "position_error_median_m": over(np.median, matching.distance),
-        "position_error_mean_m": over(np.mean, matching.distance),
-        "position_pairs": len(matching.distance),
-        "rotation_error_median_deg": over(np.median, turned),
-        "rotation_objects": len(turned),
-        "found_by_identity": found_by_identity(matching, truth, len(symmetry)),
-        **turned_by_identity(matching, errors, symmetry),
+        **object_scores(matching, truth, len(symmetry)),
+        **turn_scores(matching, errors, symmetry),
     }
     if shows is not None:
         seen = np.where(shows[matching.scene, matching.true_slot], errors, np.nan)
-        scores["turn_shows"] = {
-            "rotation_objects": int((~np.isnan(seen)).sum()),
-            "rotation_error_median_deg": over(np.median, seen[~np.isnan(seen)]),
-            **turned_by_identity(matching, seen, symmetry),
-        }
+        scores["turn_shows"] = turn_scores(matching, seen, symmetry)
     if confidence is not None:
-        scores["average_precision"] = {
-            "any" if np.isinf(threshold) else f"{threshold:.2f}": average_precision(
-                predicted, truth, confidence, threshold
-            )
-            for threshold in AP_THRESHOLDS
-        }
+        scores["average_precision"] = average_precisions(predicted, truth, confidence)
     return scores
 
 
@@ -80,12 +62,34 @@ def count_scores(matching: Matching) -> dict[str, Any]:
     }
 
 
+def object_scores(matching: Matching, truth: Objects, identities: int) -> dict[str, Any]:
+    """How many objects are found and identified, and how far off the pairs are in metres."""
+    return {
+        "found": ratio(matching.found.sum(), matching.true_count.sum()),
+        "identity_accuracy": over(np.mean, matching.identified[matching.found]),
+        "position_error_median_m": over(np.median, matching.distance),
+        "position_error_mean_m": over(np.mean, matching.distance),
+        "position_pairs": len(matching.distance),
+        "found_by_identity": found_by_identity(matching, truth, identities),
+    }
+
+
 def found_by_identity(matching: Matching, truth: Objects, identities: int) -> dict[str, float | None]:
     """The share of each mesh's true objects that is found, by the mesh's number."""
     truth = to_numpy(truth)
     real = truth.identity[truth.presence > 0.5]
     found = matching.true_identity[matching.found]
-    return {str(k): _ratio((found == k).sum(), (real == k).sum()) for k in range(identities)}
+    return {str(k): ratio((found == k).sum(), (real == k).sum()) for k in range(identities)}
+
+
+def turn_scores(matching: Matching, errors: Float[np.ndarray, " pair"], symmetry: Sequence[int]) -> dict[str, Any]:
+    """The yaw errors of all pairs that have one (the others are NaN), in degrees, and those of each mesh."""
+    turned = errors[~np.isnan(errors)]
+    return {
+        "rotation_error_median_deg": over(np.median, turned),
+        "rotation_objects": len(turned),
+        **turned_by_identity(matching, errors, symmetry),
+    }
 
 
 def turned_by_identity(
@@ -104,41 +108,6 @@ def turned_by_identity(
     }
 
 
-def average_precision(
-    predicted: Objects, truth: Objects, confidence: Float[np.ndarray, "batch slot"], threshold: float
-) -> float | None:
-    """Average precision at one distance (metres) as CLEVR set prediction measures it; None without true objects.
-
-    Predictions of all scenes are taken from the surest down. One is right when the nearest true object of its identity
-    is within the threshold and was not taken before. Area under the monotone precision-recall curve
-    (Locatello et al. 2020, arXiv 2006.15055, who took it from Zhang et al. 2019, arXiv 1906.06565). Only slots that
-    are reported as present count as predictions.
-    """
-    predicted, truth, sure = to_numpy(predicted), to_numpy(truth), np.asarray(confidence)
-    there, real = predicted.presence > 0.5, truth.presence > 0.5
-    if not real.any():
-        return None
-    same = predicted.identity[:, :, None] == truth.identity[:, None, :]
-    taken, hits = np.zeros_like(real), []
-    scene, slot = np.nonzero(there)
-    for rank in np.argsort(-sure[scene, slot], kind="stable"):
-        b, n = scene[rank], slot[rank]
-        distance = np.linalg.norm(predicted.position[b, n] - truth.position[b], axis=-1)
-        distance = np.where(real[b] & same[b, n], distance, np.nan)
-        nearest = None if np.isnan(distance).all() else np.nanargmin(distance)
-        hits.append(nearest is not None and distance[nearest] <= threshold and not taken[b, nearest])
-        if hits[-1]:
-            taken[b, nearest] = True
-    return _area(np.array(hits, dtype=float), int(real.sum()))
-
-
-def _area(hits: Float[np.ndarray, " prediction"], positives: int) -> float:
-    right = np.cumsum(hits)
-    precision = right / np.arange(1, len(hits) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum(np.diff(right / positives, prepend=0.0) * envelope))
-
-
 def over(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:
     """A statistic of values, None where there are none or it is no finite number."""
     if len(values) == 0:
@@ -147,5 +116,6 @@ def over(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | 
     return result if np.isfinite(result) else None
 
 
-def _ratio(part: Any, whole: Any) -> float | None:
+def ratio(part: Any, whole: Any) -> float | None:
+    """A share, None of nothing."""
     return float(part / whole) if whole else None

@@ -11,9 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from air3d.average_precision import average_precision
 from air3d.files import plain
 from air3d.matching import match
-from air3d.metrics import average_precision, score
+from air3d.metrics import score
 from renderers.convert import to_torch
 from scenes.objects import Objects
 
