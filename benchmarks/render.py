@@ -158,9 +158,10 @@ def main() -> None:
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "render.json").write_text(json.dumps(result, indent=1) + "\n")
+        print(f"wrote {options.out}/render.json")
         if base.device == "cpu":
             plot(result, options.out / "render.png")
-        print(f"wrote {options.out}/render.json" + " and render.png" * (base.device == "cpu"))
+            print(f"wrote {options.out}/render.png")
 
 
 if __name__ == "__main__":

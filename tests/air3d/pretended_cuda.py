@@ -22,7 +22,7 @@ from renderers import streaming
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 READING = ("device", "_parse_to", "from_numpy", "item", "tolist")  # of a word or a value; nothing moves
-ACROSS = ("copy_", "_has_compatible_shallow_copy_type", "__set__")  # between devices is what these are for
+ACROSS = ("copy_", "_has_compatible_shallow_copy_type")  # between devices is what these are for
 ALONE = ("cat", "stack", "einsum")  # not even a single number may lie elsewhere
 
 
@@ -46,6 +46,8 @@ def named(word: Any) -> bool:
 
 
 class PretendedCuda(TorchFunctionMode):
+    """Sees every call of torch that programs make, and decides where its results lie."""
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, name = kwargs or {}, getattr(func, "__name__", "")
         if name in READING:
@@ -77,11 +79,8 @@ class PretendedCuda(TorchFunctionMode):
 
     def move(self, func: Any, args: Any, kwargs: Any, where: bool) -> Any:
         """Make a tensor on a device, or bring one there."""
-        args, kwargs = (
-            tuple(CPU if named(x) else x for x in args),
-            {key: CPU if named(x) else x for key, x in kwargs.items()},
-        )
-        result = func(*args, **kwargs)
+        here = [CPU if named(x) else x for x in args]
+        result = func(*here, **{key: CPU if named(x) else x for key, x in kwargs.items()})
         given = next((x for x in args if isinstance(x, Tensor)), None)
         if result is given and there(given) != where:
             result = result.clone()
