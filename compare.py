@@ -11,24 +11,23 @@ from filelock import FileLock
 from omegaconf import DictConfig
 
 from air3d import cli
-from air3d.comparison.asked import asked
-from air3d.comparison.gather import gather, remember
+from air3d.comparison.collect import collect, remember
+from air3d.comparison.evaluations import evaluated
 from air3d.comparison.plan import CompareConfig
+from air3d.comparison.report import write_report
+from air3d.comparison.report.summary import means
 from air3d.comparison.trainings import trained
-from air3d.config import typed
-from air3d.report import write_report
-from air3d.report.summary import means
-from air3d.tracking import Mode, Tracker
+from air3d.training.tracking import Mode, Tracker
 
 
 def main(settings: DictConfig) -> None:
-    config = typed(settings, CompareConfig, missing="give experiment=NAME")
+    config = cli.typed(settings, CompareConfig, missing="give experiment=NAME")
     out = Path(config.out)
     for model in config.models:
         run = trained(Path(config.runs), model, config.training(model), config.environment(), config.logging())
         for name, test in config.tests.items():
             folder = out / "results" / f"{model}_seed{config.seed}" / name
-            asked(run, test, folder, config.environment(), config.device)
+            evaluated(run, test, folder, config.environment(), config.device)
             remember(folder, run, model, name, config)
     report(out, config)
 
@@ -38,10 +37,10 @@ def report(out: Path, config: CompareConfig) -> None:
     logger = config.logger
     about = {"project": logger.project, "group": logger.group, "job_type": "compare"}
     with FileLock(out / ".report.lock"):  # two seeds that run beside each other may be done at once
-        answers = gather(out, config)
-        page, seeds = write_report(out, answers, config), len({answer.seed for answer in answers})
+        results = collect(out, config)
+        page, seeds = write_report(out, results, config), len({result.seed for result in results})
         with Tracker(out / "wandb_report", config.plain(), cast(Mode, logger.mode), **about) as tracker:
-            tracker.log(seeds, means(answers))
+            tracker.log(seeds, means(results))
             tracker.log_images(seeds, {f"report/{path.stem}": path for path in sorted(page.parent.glob("*.png"))})
     print(f"\n{page}")
 

@@ -13,7 +13,6 @@ from omegaconf import MISSING, DictConfig
 from tqdm import tqdm
 
 from air3d import cli
-from air3d.config import typed
 from air3d.splits import check_seed, dataset_seed
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_torch
@@ -46,7 +45,7 @@ class GenerateConfig:
 
 
 def main(settings: DictConfig) -> None:
-    config = typed(settings, GenerateConfig, missing="give out=DIR, the folder to write")
+    config = cli.typed(settings, GenerateConfig, missing="give out=DIR, the folder to write")
     scene = Scene(config.scene)
     renderer = build_renderer(config.renderer.name, scene, config.renderer)
     request = {"scenes": config.scenes, "count": config.count, "renderer": asdict(renderer.settings)}

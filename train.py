@@ -12,17 +12,18 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from air3d import cli
-from air3d.checkpoint import build, load_checkpoint, load_config, newer_settings, save_config
-from air3d.config import Config, resumed, typed
-from air3d.tracking import Mode, Tracker
-from air3d.training import Trainer
+from air3d.training.checkpoint import load_checkpoint, load_config, newer_settings, save_config
+from air3d.training.config import Config, resumed
+from air3d.training.run import build
+from air3d.training.tracking import Mode, Tracker
+from air3d.training.trainer import Trainer
 from scenes.errors import UserError
 
 
 def main(settings: DictConfig) -> None:
     if settings.model.name == "direct":
         raise UserError("model=direct learns nothing: python evaluate.py run=RUN_DIR model=direct")
-    config = typed(settings, Config)
+    config = cli.typed(settings, Config)
     if config.resume:
         if newer := newer_settings(config.resume):
             print(

@@ -8,17 +8,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from scenes.errors import UserError, nearest
 
 MULTIRUN = ("-m", "--multirun")
+T = TypeVar("T")
 CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
 
 
@@ -60,7 +61,7 @@ def explain(message: str, config: DictConfig, folder: str = "") -> str:
         key = match[1]
         if "/" in key:  # an option of a group that does not exist
             group, option = key.rsplit("/", 1)
-            options = (path.stem for path in Path(CONFIGS, folder, group).glob("*.yaml"))
+            options = (path.stem for path in Path(CONFIGS, folder, group).glob("[!_]*.yaml"))
             return f"there is no {group}={option}; {nearest(option, options)}"
         return f"there is no setting {key}; {nearest_key(key, config)}"
     return " ".join(message.split())
@@ -68,7 +69,7 @@ def explain(message: str, config: DictConfig, folder: str = "") -> str:
 
 def choices(*groups: str) -> str:
     """What the folders of configs/ offer, a line each, for --help (`${choices:scene,model}`)."""
-    offered = {group: sorted(path.stem for path in Path(CONFIGS, group).glob("*.yaml")) for group in groups}
+    offered = {group: sorted(path.stem for path in Path(CONFIGS, group).glob("[!_]*.yaml")) for group in groups}
     return "\n".join(f"{group.rpartition('/')[2]}: {', '.join(names)}" for group, names in offered.items())
 
 
@@ -110,3 +111,19 @@ def one_line(call: Callable[[], Any]) -> Any:
             raise  # it was another pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is there anything to flush at the end
         sys.exit(1)
+
+
+def typed(settings: DictConfig | dict[str, Any], schema: type[T], missing: str = "") -> T:
+    """The dataclass `schema` of a composed configuration.
+
+    Unknown keys, wrong types and values that a dataclass refuses are UserErrors of one line; `missing` is what to say
+    where a value that has no default was not given.
+    """
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), settings))  # type: ignore[return-value]
+    except MissingMandatoryValue as error:
+        raise UserError(missing or f"give {error.full_key}=") from error
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]} (see --help)") from error

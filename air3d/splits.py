@@ -8,9 +8,9 @@ SEEDS = 1_000_000
 """Seeds are below: the splits of two seeds never meet."""
 
 VALIDATION_OFFSET = 1_000_003
-TEST_OFFSET = 2_000_003
+EVALUATION_OFFSET = 2_000_003
 DATASET_OFFSET = 3_000_003
-DREAM_OFFSET = 4_000_003
+CALIBRATION_OFFSET = 4_000_003
 
 
 def check_seed(seed: int) -> None:
@@ -29,9 +29,9 @@ def validation_seed(seed: int) -> int:
     return VALIDATION_OFFSET + seed
 
 
-def test_seed(seed: int) -> int:
+def evaluation_seed(seed: int) -> int:
     """Data-set seed of the scenes that only evaluate.py draws."""
-    return TEST_OFFSET + seed
+    return EVALUATION_OFFSET + seed
 
 
 def dataset_seed(seed: int) -> int:
@@ -39,9 +39,6 @@ def dataset_seed(seed: int) -> int:
     return DATASET_OFFSET + seed
 
 
-def dream_seed(seed: int) -> int:
+def calibration_seed(seed: int) -> int:
     """Data-set seed of the scenes by which a trained network's credible regions are scaled."""
-    return DREAM_OFFSET + seed
-
-
-test_seed.__test__ = False  # type: ignore[attr-defined]  # pytest must not take it for a test
+    return CALIBRATION_OFFSET + seed

@@ -25,14 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "air3d"))
 import enumerable
 
 from air3d import cli
-from air3d.air import Schedule
-from air3d.checkpoint import build
-from air3d.config import Config, typed
-from air3d.elbo import Trace
 from air3d.gradients import ESTIMATORS, Estimator
 from air3d.gradients.nvil import Nvil
-from air3d.tracking import Tracker
-from air3d.training import Trainer
+from air3d.model.air import Weights
+from air3d.model.elbo import ElboTerms
+from air3d.training.checkpoint import build
+from air3d.training.config import Config, typed
+from air3d.training.tracking import Tracker
+from air3d.training.trainer import Trainer
 from renderers.convert import to_torch
 
 GROUPS = {
@@ -114,7 +114,7 @@ def report(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"title": title, "results": rows}
 
 
-def learn(nvil: Estimator, traces: Callable[[], Trace], log_prior: Tensor, steps: int, **settings: Any) -> None:
+def learn(nvil: Estimator, traces: Callable[[], ElboTerms], log_prior: Tensor, steps: int, **settings: Any) -> None:
     """Train the baseline alone."""
     assert isinstance(nvil, Nvil)
     optimiser = torch.optim.Adam(nvil.parameters(), 3e-3)
@@ -144,7 +144,7 @@ def enumerable_model(paints: int, repeats: int) -> dict[str, Any]:
 
 
 def tabletop(
-    trainer: Trainer, at: Schedule, paints: int, draws: int, repeats: int, pictures: int
+    trainer: Trainer, at: Weights, paints: int, draws: int, repeats: int, pictures: int
 ) -> list[dict[str, Any]]:
     """The network as it is, on `pictures` held-out ones; once with `paints` for each variant, once with `draws`."""
     model, scene = trainer.run.model, trainer.run.scene
@@ -155,7 +155,7 @@ def tabletop(
         held = model.renderer.render(to_torch(scene.batch(1, range(pictures))))
         others = model.renderer.render(to_torch(scene.batch(2, range(512))))
 
-    def traces() -> Trace:
+    def traces() -> ElboTerms:
         return model.trace(others[torch.randint(len(others), (32,))], 1, at, context=True)
 
     learn(estimators["nvil"], traces, model.prior.log_count, 200, **settings)

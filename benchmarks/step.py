@@ -14,10 +14,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from air3d import cli
-from air3d.checkpoint import build
-from air3d.config import Config, typed
-from air3d.tracking import Tracker
-from air3d.training import Trainer
+from air3d.training.checkpoint import build
+from air3d.training.config import Config, typed
+from air3d.training.tracking import Tracker
+from air3d.training.trainer import Trainer
 
 STEPS = 10
 KINDS = {

@@ -15,16 +15,16 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from air3d.checkpoint import Run, load_run
-from air3d.held_out import held_out, render
-from air3d.likelihood import log_likelihood
+from air3d.evaluation.scenes import held_out_scenes, render
+from air3d.model.likelihood import log_likelihood
+from air3d.training.checkpoint import Run, load_run
 
 REACH, STEP = 12e-3, 5e-4  # metres
 
 
 def widths(run: Run, scenes: int, seed: int) -> dict[str, np.ndarray]:
     """By axis, the standard deviations in metres of the first object of every scene that has one."""
-    truth = held_out(run.scene, seed, scenes)
+    truth = held_out_scenes(run.scene, seed, scenes)
     truth = truth[np.asarray(truth.presence)[:, 0] > 0.5]
     pictures, shifts = render(run.renderer, truth), np.arange(-REACH, REACH + STEP / 2, STEP)
     sigma, result = run.config.trainer.schedule.sigma, {}

@@ -18,11 +18,11 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "collapsed": ["val/collapsed"],
     },
     "objects": {
-        "found": ["val/found"],
+        "found": ["val/detection_rate"],
         "identified": ["val/identity_accuracy"],
         "position, median (m)": ["val/position_error_median_m"],
         "rotation, median (degrees)": ["val/rotation_error_median_deg"],
-        "found, by object": ["by_object/found_.*"],
+        "found, by object": ["by_object/detection_rate_.*"],
         "rotation by object, median (degrees)": ["by_object/rotation_deg_.*"],
     },
     "objective": {

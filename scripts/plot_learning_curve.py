@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from air3d.plots import learning_curve
-from air3d.tracking import read_metrics
+from air3d.report.plots import learning_curve
+from air3d.training.tracking import read_metrics
 
 
 def main(arguments: list[str]) -> int:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from air3d.checkpoint import RELEASED, load_run, save_config, save_weights
 from air3d.cli import one_line
+from air3d.training.checkpoint import RELEASED, load_run, save_config, save_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 import infer as infer_py
 from air3d import cli
-from air3d.checkpoint import load_run
-from air3d.held_out import render
+from air3d.evaluation.scenes import render
+from air3d.training.checkpoint import load_run
 from renderers.convert import to_bytes
 from scenes.errors import UserError
 from scenes.objects import Objects

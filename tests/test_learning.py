@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from air3d import cli
-from air3d.checkpoint import build
-from air3d.config import Config, typed
-from air3d.tracking import Tracker
-from air3d.training import Trainer
+from air3d.training.checkpoint import build
+from air3d.training.config import Config, typed
+from air3d.training.tracking import Tracker
+from air3d.training.trainer import Trainer
 
 
 @pytest.mark.slow
@@ -23,7 +23,7 @@ def test_single_object_is_learned_without_a_label(tmp_path: Path) -> None:
     torch.manual_seed(config.seed)
     Trainer(build(config), tmp_path, Tracker(tmp_path, config.plain(), "disabled")).fit()
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    before, *_, after = (row for row in rows if "val/found" in row)
+    before, *_, after = (row for row in rows if "val/detection_rate" in row)
     assert before["val/identity_accuracy"] < 0.6 and before["val/position_error_median_m"] > 0.02
-    assert after["val/found"] >= 0.98 and after["val/identity_accuracy"] >= 0.98
+    assert after["val/detection_rate"] >= 0.98 and after["val/identity_accuracy"] >= 0.98
     assert after["val/position_error_median_m"] < 0.01

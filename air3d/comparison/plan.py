@@ -8,26 +8,26 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from air3d.changed_scene import SceneChange
-from air3d.config import LoggerConfig, device_of
-from air3d.counting import check_counting
+from air3d.evaluation.scene_changes import SceneChange
 from air3d.files import plain
+from air3d.inference.counting import check_counting
 from air3d.splits import check_seed
+from air3d.training.config import LoggerConfig, device_of
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
-class Test:
-    """Scenes to ask about; what is not said is as in training. `scenes` are shared equally by the `counts`, `counting`
+class TestSet:
+    """Scenes to ask about; what is not given is as in training. `scenes` are shared equally by the `counts`, `counting`
     is how they are counted (see counting.py)."""
 
     __test__ = False  # pytest must not take it for a test
 
     counts: list[int] | None = None
     scenes: int = 1000
-    counting: str = "said"
+    counting: str = "presence"
     scene: SceneChange = field(default_factory=SceneChange)
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class CompareConfig:
     train: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     models: dict[str, list[str]] = field(default_factory=dict)
-    tests: dict[str, Test] = field(default_factory=dict)
+    tests: dict[str, TestSet] = field(default_factory=dict)
     seed: int = 0
     runs: str = "runs/compare"
     scenes: int | None = None
@@ -73,7 +73,7 @@ class CompareConfig:
         if self.scenes is not None:
             if self.scenes < 1:
                 raise UserError(f"scenes={self.scenes}: give at least 1")
-            self.tests = {name: Test(**{**vars(test), "scenes": self.scenes}) for name, test in self.tests.items()}
+            self.tests = {name: TestSet(**{**vars(test), "scenes": self.scenes}) for name, test in self.tests.items()}
 
     def training(self, model: str) -> list[str]:
         """The command line of that model's training, without its folder."""
@@ -100,6 +100,6 @@ def word(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def request(test: Test) -> dict[str, Any]:
+def request(test: TestSet) -> dict[str, Any]:
     """The test as JSON gives it back, to tell whether it was this that was asked."""
     return plain(asdict(test))

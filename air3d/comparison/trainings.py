@@ -15,11 +15,11 @@ from typing import Any
 
 from filelock import FileLock
 
-from air3d.checkpoint import load_checkpoint, load_config, stored_settings
 from air3d.cli import compose
 from air3d.comparison.plan import ROOT
-from air3d.config import Config, typed
-from air3d.tracking import read_metrics
+from air3d.training.checkpoint import load_checkpoint, load_config, stored_settings
+from air3d.training.config import Config, typed
+from air3d.training.tracking import read_metrics
 from scenes.errors import UserError
 
 ELSEWHERE = ("run_dir", "resume", "logger")
@@ -27,7 +27,7 @@ ELSEWHERE = ("run_dir", "resume", "logger")
 
 LABELS_USE = re.compile("rate_|sigma$|render_")
 """What a training on labels uses of `trainer.schedule`: how the learning rate falls, how softly is painted, and the
-sigma that its answers are judged by. The rest shapes the bound, which it does not maximise."""
+sigma that its results are judged by. The rest shapes the bound, which it does not maximise."""
 
 
 def configured(words: Sequence[str]) -> Config:

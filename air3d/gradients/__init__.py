@@ -19,8 +19,8 @@ from typing import Protocol
 from jaxtyping import Float
 from torch import Tensor
 
-from air3d.elbo import Trace
 from air3d.gradients import enumerate_counts, leave_one_out, local_expectation, nvil
+from air3d.model.elbo import ElboTerms
 from scenes.errors import UserError, nearest
 
 
@@ -28,13 +28,13 @@ class Estimator(Protocol):
     """A function, or a module where there is something to learn: then its parameters are trained and saved as well."""
 
     def __call__(
-        self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int
+        self, terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int
     ) -> Float[Tensor, " picture"]: ...
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How to build an estimator, given the length of a step's context, and what it asks of the trace."""
+    """How to build an estimator, given the network's hidden units, and which fields of `ElboTerms` it needs besides."""
 
     build: Callable[[int], Estimator]
     needs: str | None = None
@@ -43,10 +43,10 @@ class Kind:
 
 
 ESTIMATORS: dict[str, Kind] = {
-    "nvil": Kind(nvil.Nvil, needs="context", sums_yaw=False),
-    "leave_one_out": Kind(lambda context: leave_one_out.surrogate, least_samples=2, sums_yaw=False),
-    "enumerate_counts": Kind(lambda context: enumerate_counts.surrogate),
-    "local_expectation": Kind(lambda context: local_expectation.surrogate, needs="sum_identity"),
+    "nvil": Kind(lambda hidden: nvil.Nvil(nvil.context_size(hidden)), needs="context", sums_yaw=False),
+    "leave_one_out": Kind(lambda hidden: leave_one_out.surrogate, least_samples=2, sums_yaw=False),
+    "enumerate_counts": Kind(lambda hidden: enumerate_counts.surrogate),
+    "local_expectation": Kind(lambda hidden: local_expectation.surrogate, needs="identity_expectation"),
 }
 
 
@@ -75,12 +75,11 @@ class GradientConfig:
         if not self.baseline_learning_rate > 0:
             raise UserError(f"gradient.baseline_learning_rate must be above 0, not {self.baseline_learning_rate}")
 
-    def extras(self) -> dict[str, bool]:
-        """What `Air.trace` is asked for beyond the usual."""
-        needs = ESTIMATORS[self.name].needs
-        return {"sum_yaw": self.sum_yaw} | ({needs: True} if needs else {})
+    def needs(self, field: str) -> bool:
+        """Whether the estimator needs that field of `ElboTerms`."""
+        return ESTIMATORS[self.name].needs == field
 
 
-def estimator(config: GradientConfig, context: int) -> Estimator:
-    """The estimator of that name, for traces whose steps have a context of that length."""
-    return ESTIMATORS[config.name].build(context)
+def estimator(config: GradientConfig, hidden: int) -> Estimator:
+    """The estimator of that name, for a network with so many hidden units."""
+    return ESTIMATORS[config.name].build(hidden)

@@ -11,7 +11,7 @@ free!").
 With `gradient.sum_yaw=true` the object is also painted once in every yaw bin, everything else of it held. The
 expectation r_t sum_yaw q(yaw) log p(x | z_1..t, yaw) is then differentiated exactly, and the likelihood ratio of the
 yaw keeps only what later objects make of it, R_t - r_t F_t: still unbiased, less noisy, and 12 extra paints a step.
-(Bodies of revolution are taken to look alike in every bin: see `alternatives.turn`.)
+(Bodies of revolution are taken to look alike in every bin: see `counterfactuals.yaw_expectation`.)
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from air3d.elbo import Trace, expected_bound, log_count_posterior, prefix_bounds
+from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, onwards, prefix_bounds
 
 
-def surrogate(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
+def surrogate(terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
-    value, gains, later, reached = summed_counts(trace, log_prior, min_count)
-    choice = gains * trace.log_identity
-    return (value + choice.sum(-1)).mean(-1) + yaw(trace, gains, later, reached)
+    value, gains, later, reached = summed_counts(terms, log_prior, min_count)
+    choice = gains * terms.log_q("rotation")
+    return (value + choice.sum(-1)).mean(-1) + yaw(terms, gains, later, reached)
 
 
-def yaw(trace: Trace, gains: Tensor, later: Tensor, reached: Tensor) -> Float[Tensor, " picture"]:
+def yaw(terms: ElboTerms, gains: Tensor, later: Tensor, reached: Tensor) -> Float[Tensor, " picture"]:
     """The likelihood ratio of the yaw bins, or where they are summed out, their sum and the ratio of what is left."""
-    if trace.turned is None:
-        return (gains * trace.log_yaw).sum(-1).mean(-1)
-    return (later * trace.log_yaw).sum(-1).mean(-1) + (reached[:, 0] * trace.turned).sum(-1)
+    if terms.yaw_expectation is None:
+        return (gains * terms.log_choice["rotation"]).sum(-1).mean(-1)
+    return (later * terms.log_choice["rotation"]).sum(-1).mean(-1) + (reached[:, 0] * terms.yaw_expectation).sum(-1)
 
 
 def summed_counts(
-    trace: Trace, log_prior: Float[Tensor, " count"], min_count: int
+    terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int
 ) -> tuple[Float[Tensor, "picture sample"], Tensor, Tensor, Tensor]:
     """The bound with the sum over counts exact, differentiated as it stands, and the `advantages` of the choices."""
-    bounds, log_q = prefix_bounds(trace, log_prior), log_count_posterior(trace.presence_logit, min_count)
+    bounds, log_q = prefix_bounds(terms, log_prior), log_count_posterior(terms.presence_logit, min_count)
     return expected_bound(log_q, bounds), *advantages(bounds, log_q)
 
 
@@ -59,11 +59,6 @@ def advantages(
     gains = leave_one_out(after - reached * bounds[..., :-1])
     later = leave_one_out(after - reached * bounds[..., 1:])
     return gains, later, reached
-
-
-def onwards(terms: Float[Tensor, "*batch count"]) -> Float[Tensor, "*batch step"]:
-    """sum_{n>=t} of terms, for t = 1..N."""
-    return terms.flip(-1).cumsum(-1).flip(-1)[..., 1:]
 
 
 def leave_one_out(reward: Float[Tensor, "picture sample step"]) -> Float[Tensor, "picture sample step"]:

@@ -13,13 +13,13 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from air3d.elbo import Trace
 from air3d.gradients.sampled import decide
+from air3d.model.elbo import ElboTerms
 
 
-def surrogate(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
+def surrogate(terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
-    decisions = decide(trace, log_prior, min_count)
+    decisions = decide(terms, log_prior, min_count)
     return decisions.surrogate(others(decisions.reward, decisions.taken))
 
 

@@ -16,16 +16,19 @@ identity that was drawn.
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from air3d.elbo import Trace
 from air3d.gradients.enumerate_counts import summed_counts, yaw
+from air3d.model.elbo import ElboTerms
 
 
-def surrogate(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
+def surrogate(terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
     """A scalar per picture whose gradient estimates the gradient of the ELBO (its value does not matter)."""
-    assert trace.swapped is not None, "local_expectation needs Air.trace(.., sum_identity=True)"
-    value, gains, later, reached = summed_counts(trace, log_prior, min_count)
-    choice = reached * trace.swapped + later * trace.log_identity
-    return (value + choice.sum(-1)).mean(-1) + yaw(trace, gains, later, reached)
+    assert terms.identity_expectation is not None, "local_expectation needs the counterfactuals of the identity"
+    value, gains, later, reached = summed_counts(terms, log_prior, min_count)
+    choice = reached * terms.identity_expectation + later * terms.log_choice["identity"]
+    if others := [name for name in terms.log_choice if name not in ("identity", "rotation")]:
+        choice = choice + gains * torch.stack([terms.log_choice[name] for name in others]).sum(0)
+    return (value + choice.sum(-1)).mean(-1) + yaw(terms, gains, later, reached)

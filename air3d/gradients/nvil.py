@@ -12,11 +12,16 @@ of `air3d.gradients.sampled`. The paper's prior that begins in favour of many ob
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from air3d.elbo import Trace
 from air3d.gradients.sampled import Decisions, decide
+from air3d.model.air import Step
+from air3d.model.elbo import ElboTerms
+
+COARSE = 8
+"""The baseline sees pictures averaged to so many pixels a side."""
 
 MEMORY = 0.9
 """How much of the running mean and variance of the rewards a step keeps."""
@@ -42,12 +47,14 @@ class Nvil(nn.Module):
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("variance", torch.ones(2))
 
-    def forward(self, trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
+    def forward(
+        self, terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int
+    ) -> Float[Tensor, " picture"]:
         """A scalar per picture whose gradient estimates that of the ELBO, and trains the baseline as well."""
-        assert trace.context is not None, "nvil needs Air.trace(.., context=True)"
-        decisions = decide(trace, log_prior, min_count)
+        assert terms.context is not None, "nvil needs the `context` of every step"
+        decisions = decide(terms, log_prior, min_count)
         scale = self.variance.sqrt()
-        baseline = self.mean + scale * self.baseline(trace.context)
+        baseline = self.mean + scale * self.baseline(terms.context)
         error = ((decisions.reward - baseline) / scale * decisions.taken).square()
         self.follow(decisions)
         return decisions.surrogate(baseline) - error.sum((-1, -2)).mean(-1)
@@ -61,3 +68,13 @@ class Nvil(nn.Module):
                 variance = (rewards - self.mean[kind]).square().mean()
                 self.mean[kind].lerp_(rewards.mean(), 1 - MEMORY)
                 self.variance[kind].lerp_(variance.clamp_min(1e-6), 1 - MEMORY)
+
+
+def context(step: Step) -> Float[Tensor, "batch feature"]:
+    """What the baseline may look at before a step's decisions: picture and residual, coarsely, and the state."""
+    return torch.cat([F.adaptive_avg_pool2d(step.closeup, COARSE).flatten(1), step.proposal.state], -1).detach()
+
+
+def context_size(hidden: int) -> int:
+    """Length of a step's `context` in a network with so many hidden units."""
+    return 6 * COARSE**2 + hidden

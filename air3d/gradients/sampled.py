@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from air3d.elbo import Trace, log_count_posterior, up_to
+from air3d.model.elbo import ElboTerms, log_count_posterior, up_to
 
 
 @dataclass
@@ -43,17 +43,17 @@ class Decisions:
         return (self.bound + (advantage * self.log_q).sum((-1, -2))).mean(-1)
 
 
-def decide(trace: Trace, log_prior: Float[Tensor, " count"], min_count: int) -> Decisions:
+def decide(terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int) -> Decisions:
     """Sample a count for each draw of the trace and credit its decisions."""
-    steps = torch.arange(1, trace.kl.shape[-1] + 1, device=trace.kl.device)
-    log_q = log_count_posterior(trace.presence_logit, min_count).detach()
+    steps = torch.arange(1, terms.kl.shape[-1] + 1, device=terms.kl.device)
+    log_q = log_count_posterior(terms.presence_logit, min_count).detach()
     count = sample(log_q.exp())
-    bounds = trace.log_likelihood - up_to(trace.kl)
+    bounds = terms.log_likelihood - up_to(terms.kl)
     more = count >= steps
-    log_presence = F.logsigmoid(torch.where(more, trace.presence_logit, -trace.presence_logit))
+    log_presence = F.logsigmoid(torch.where(more, terms.presence_logit, -terms.presence_logit))
     return Decisions(
         bound=bounds.gather(-1, count).squeeze(-1),
-        log_q=torch.stack([log_presence, trace.log_identity + trace.log_yaw], -1),
+        log_q=torch.stack([log_presence, terms.log_q()], -1),
         reward=rewards(bounds.detach(), log_q, log_prior, count),
         taken=torch.stack([(count >= steps - 1) & (steps > min_count), more], -1),
     )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from air3d.checkpoint import Run
-from air3d.draws import Schedule
+from air3d.gradients import GradientConfig
+from air3d.model.air import Air
 from air3d.objectives.elbo import Elbo
-from air3d.objectives.labels import Labels
+from air3d.objectives.labels import Labels, SupervisedConfig
+from air3d.objectives.weights import Weights
 from scenes.errors import UserError, nearest
 from scenes.objects import Objects
+from scenes.view import View
 
 
 class Objective(Protocol):
@@ -23,22 +24,29 @@ class Objective(Protocol):
     labelled: bool
 
     def __call__(
-        self, pictures: Float[Tensor, "picture height width 3"], at: Schedule, truth: Objects | None
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, truth: Any
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The loss of a batch, and what to report of it."""
         ...
 
-    def judge(self, pictures: Float[Tensor, "picture height width 3"], truth: Objects, elbo: float) -> float:
+    def validation_score(
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, truth: Objects, elbo: float
+    ) -> float:
         """The number by which the best checkpoint is chosen; `elbo` is that of these validation pictures, in nats."""
         ...
 
 
-OBJECTIVES: dict[str, Callable[[Any], Objective]] = {"air": Elbo, "supervised": Labels}
+OBJECTIVES = ("air", "supervised")
 
 
-def objective(run: Run) -> Objective:
-    """The objective of `run.config.model.name`. Raises UserError for a model that is not trained."""
-    name = run.config.model.name
+def objective(
+    model: Air, symmetries: tuple[int, ...], gradient: GradientConfig, supervised: SupervisedConfig
+) -> Objective:
+    """The objective of the model's `name`. `symmetries`: those of the catalogue. UserError for an unknown name."""
+    name = model.posterior.config.name
     if name not in OBJECTIVES:
         raise UserError(f"model={name} is unknown; {nearest(name, OBJECTIVES)}")
-    return OBJECTIVES[name](run)
+    return Labels(model, supervised, symmetries) if name == "supervised" else Elbo(model, gradient, symmetries)
+
+
+__all__ = ["OBJECTIVES", "Elbo", "Labels", "Objective", "SupervisedConfig", "Weights", "objective"]

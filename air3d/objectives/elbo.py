@@ -1,16 +1,24 @@
-"""Learning without labels: the ELBO, its gradient estimated by `gradient=`."""
+"""Learning without labels: the ELBO, its gradient estimated by `gradient=`, and the wake-phase term beside it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from air3d.checkpoint import Run
-from air3d.draws import Schedule
-from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds, tilted
-from air3d.gradients import estimator
-from air3d.pull import pull
+from air3d.gradients import GradientConfig, estimator
+from air3d.gradients.nvil import context
+from air3d.model.air import Air, Step
+from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds, stack_steps, tilted
+from air3d.objectives.counterfactuals import Asked, Counterfactual, Counterfactuals
+from air3d.objectives.wake_phase import wake_phase
+from air3d.objectives.weights import Weights
 from scenes.objects import Objects
+from scenes.view import View
+
+Observed = tuple[Counterfactuals, Tensor | None]
 
 
 class Elbo:
@@ -18,31 +26,62 @@ class Elbo:
 
     labelled = False
 
-    def __init__(self, run: Run) -> None:
-        self.model, self.gradient = run.model, run.config.gradient
-        self.surrogate = estimator(self.gradient, run.model.context_size)
+    def __init__(self, model: Air, gradient: GradientConfig, symmetries: tuple[int, ...]) -> None:
+        self.model, self.gradient, self.symmetries = model, gradient, symmetries
+        self.surrogate = estimator(gradient, model.posterior.config.hidden)
         # what an estimator learns for itself, a baseline: it has a rate of its own and no part in the clipping
         self.learned = self.surrogate if isinstance(self.surrogate, nn.Module) else nn.Module()
-        self.learned.to(run.config.device)
+        self.learned.to(model.prior.low.device)
 
     def __call__(
-        self, pictures: Float[Tensor, "picture height width 3"], at: Schedule, truth: Objects | None = None
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, truth: None = None
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The negative surrogate times sigma squared: the size of its gradient, and so what clipping means, stays the
         same as sigma falls."""
         assert truth is None
         prior = self.model.prior
-        log_prior = tilted(prior.log_count, at.prior_odds)
-        trace = self.model.trace(pictures, self.gradient.samples, at, **self.gradient.extras())
-        bound = self.surrogate(trace, log_prior, prior.min_objects).mean()
-        if at.pull:
-            bound = bound + at.pull * pull(trace, log_prior, prior.min_objects).mean()
-        log_q = log_count_posterior(trace.presence_logit.detach(), prior.min_objects)
-        return -(at.sigma**2) * bound, {
-            "train/elbo": expected_bound(log_q, prefix_bounds(trace, prior.log_count).detach()).mean().item(),
-            "train/kl": trace.kl.sum(-1).mean().item(),
+        log_prior = tilted(prior.log_count, self.gradient.prior_odds**weights.prior_tilt)
+        terms = self.terms(pictures, view, weights)
+        bound = self.surrogate(terms, log_prior, prior.min_objects).mean()
+        if weights.wake_phase:
+            bound = bound + weights.wake_phase * wake_phase(terms, log_prior, prior.min_objects).mean()
+        log_q = log_count_posterior(terms.presence_logit.detach(), prior.min_objects)
+        return -(weights.sigma**2) * bound, {
+            "train/elbo": expected_bound(log_q, prefix_bounds(terms, prior.log_count).detach()).mean().item(),
+            "train/kl": terms.kl.sum(-1).mean().item(),
         }
 
-    def judge(self, pictures: Tensor, truth: Objects, elbo: float) -> float:
+    def terms(self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights) -> ElboTerms:
+        """The terms of the bound, with what the estimator and the wake-phase term need of every step."""
+        counterfactual = Counterfactual(self.model, self.symmetries, weights.sigma)
+        asked = Asked(
+            yaw=self.gradient.sum_yaw,
+            identity=self.gradient.needs("identity_expectation"),
+            wake_phase=weights.wake_phase > 0,
+        )
+
+        def observe(step: Step) -> Observed:
+            return counterfactual(step, asked), context(step) if self.gradient.needs("context") else None
+
+        samples = self.gradient.samples
+        terms, observed = self.model.elbo_terms(pictures, view, samples, weights.sigma, observe)
+        return with_observed(terms, observed, samples)
+
+    def validation_score(self, pictures: Tensor, view: View, truth: Objects, elbo: float) -> float:
         """The plain ELBO: no label is needed to choose the best checkpoint."""
         return elbo
+
+
+def with_observed(terms: ElboTerms, observed: list[Observed], samples: int) -> ElboTerms:
+    """The terms with what was observed of their steps, where anything was."""
+    columns = zip(
+        *((c.yaw_expectation, c.identity_expectation, c.wake_phase, seen) for c, seen in observed), strict=True
+    )
+    yaw, identity, wake, contexts = (None if column[0] is None else list(column) for column in columns)
+    return replace(
+        terms,
+        yaw_expectation=None if yaw is None else torch.stack(yaw, -1),
+        identity_expectation=None if identity is None else stack_steps(identity, samples),
+        wake_phase=None if wake is None else torch.stack(wake, -1),
+        context=None if contexts is None else stack_steps(contexts, samples).transpose(-1, -2),
+    )

@@ -2,11 +2,12 @@
 
 It maximises the density of the true objects under the posterior that AIR trains with the ELBO,
 
-    log q(n) + sum_{t<=n} log q(identity_t) + log q(position_t) + log q(yaw_t),
+    log q(n) + sum_{t<=n} [ log q(identity_t) + sum over the latents of log q(latent_t | identity_t) ],
 
 cross-entropies for what is counted or chosen and a regression with learned widths for what is measured, whose terms are
-weighted (`supervised.beta`, see densities.py). What is reported, and chooses the best checkpoint, is the plain density.
-Between its steps it paints its own answers and sees the canvas, as in use (with `model.residual=false` it sees none).
+weighted (`supervised.beta`, see `LogitNormal.weighted_log_prob`). What is reported, and chooses the best checkpoint, is
+the plain density. Between its steps it paints its own answers and sees the canvas, as in use (with
+`model.residual=false` it sees none).
 
 A list of objects has an order, a table has none. `matching` says which label a step is asked for:
 
@@ -17,6 +18,7 @@ A list of objects has an order, a table has none. `matching` says which label a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,22 +26,36 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from air3d.checkpoint import Run
-from air3d.draws import Schedule
-from air3d.elbo import log_count_posterior
-from air3d.objectives.densities import EDGE, log_normal, log_yaw
-from air3d.posterior import Pose, Proposal
-from renderers.convert import channels_first, to_torch
+from air3d.model.air import Air, Step
+from air3d.model.batches import concatenate
+from air3d.model.elbo import log_count_posterior
+from air3d.model.policies import Mode
+from air3d.objectives.weights import Weights
+from renderers.convert import to_torch
+from scenes.errors import UserError, nearest
 from scenes.objects import Objects
+from scenes.view import View
+
+MATCHINGS = ("ordered", "hungarian")
 
 
 @dataclass
-class Step:
-    """What the network said at a step, what its closer look saw, and the pose of its likeliest identity."""
+class SupervisedConfig:
+    """How `model=supervised` learns from labels.
 
-    proposal: Proposal
-    sight: Float[Tensor, "picture 6 height width"]
-    pose: Pose
+    `symmetric` counts turns that a mesh does not show as right; otherwise the label's yaw is the only right one. `beta`
+    in [0, 1] weights regressions by their widths: 0 not at all, 1 as if all had the same.
+    """
+
+    matching: str = "hungarian"
+    symmetric: bool = True
+    beta: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.matching not in MATCHINGS:
+            raise UserError(f"supervised.matching={self.matching} is unknown; {nearest(self.matching, MATCHINGS)}")
+        if not 0 <= self.beta <= 1:
+            raise UserError(f"supervised.beta={self.beta}: give a number from 0 (plain density) to 1")
 
 
 class Labels:
@@ -47,65 +63,46 @@ class Labels:
 
     labelled = True
 
-    def __init__(self, run: Run) -> None:
-        self.model, self.settings = run.model, run.config.supervised
+    def __init__(self, model: Air, settings: SupervisedConfig, symmetries: Sequence[int]) -> None:
+        self.model, self.settings, self.device = model, settings, model.prior.low.device
         self.learned = nn.Module()
-        symmetries, self.device = run.scene.catalogue.symmetries, run.config.device
-        turns = symmetries if self.settings.symmetric else [1] * len(symmetries)
+        turns = symmetries if settings.symmetric else [1] * len(symmetries)
         self.symmetry = torch.tensor(turns, device=self.device)
 
     def __call__(
-        self, pictures: Float[Tensor, "picture height width 3"], at: Schedule, truth: Objects | None
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, truth: Objects
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The mean of -log q(labels), in nats with `supervised.beta=0`, and its parts."""
-        assert truth is not None
-        parts = {name: part.mean() for name, part in self.log_q(pictures, truth, self.settings.beta).items()}
+        parts = {name: part.mean() for name, part in self.log_q(pictures, view, truth, self.settings.beta).items()}
         values = {f"train/label_{name}": part.item() for name, part in parts.items()}
         return -torch.stack(list(parts.values())).sum(), values
 
     @torch.no_grad()
-    def judge(self, pictures: Float[Tensor, "picture height width 3"], truth: Objects, elbo: float) -> float:
+    def validation_score(self, pictures: Tensor, view: View, truth: Objects, elbo: float) -> float:
         """log q(labels) of the validation scenes."""
-        return sum(part.mean().item() for part in self.log_q(pictures, truth).values())
+        return sum(part.mean().item() for part in self.log_q(pictures, view, truth).values())
 
-    def log_q(self, pictures: Tensor, truth: Objects, beta: float = 0.0) -> dict[str, Float[Tensor, " picture"]]:
+    def log_q(
+        self, pictures: Tensor, view: View, truth: Objects, beta: float = 0.0
+    ) -> dict[str, Float[Tensor, " picture"]]:
         """The density of the true objects, in parts; what is measured weighted by its widths to the 2 `beta`."""
-        truth = to_torch(truth, self.device)
-        steps = self.unroll(pictures, truth.slots)
+        truth, model = to_torch(truth, self.device), self.model
+        # the network's own likeliest answers, each painted before the next; where it sees none of them, none are
+        policy = Mode(truth.slots, -1.0 if model.posterior.config.residual else 2.0)
+        steps = list(model.unroll(pictures, view, truth.slots, policy))
         chosen = self.pairing(steps, truth)
         # from here on the steps of all pictures in one row, step by step
-        identity, rotation = (values.gather(1, chosen).T.flatten() for values in (truth.identity, truth.rotation))
-        unit = self.unit(truth.position).gather(1, chosen[..., None].expand(-1, -1, 3)).transpose(0, 1).flatten(0, 1)
-        proposal, sight = joined([step.proposal for step in steps]), torch.cat([step.sight for step in steps])
-        pose = self.model.posterior.pose(proposal, identity, sight)
-        there = truth.presence.T.flatten()
-        objects = {
-            "identity": proposal.identity.log_prob(identity),
-            "position": log_normal(pose.box, unit, beta, self.model.prior.free),
-            "rotation": log_yaw(pose, rotation, self.symmetry[identity], beta),
-        }
+        proposal = concatenate([step.proposal for step in steps])
+        closeup, views = torch.cat([step.closeup for step in steps]), View.stack([view] * len(steps))
+        identity, there = by_step(truth.identity, chosen), truth.presence.T.flatten()
+        pose = model.posterior.pose(proposal, identity, closeup, views)
+        objects = {"identity": proposal.identity.log_prob(identity)}
+        for name, family in pose.items():
+            objects[name] = family.log_density(by_step(getattr(truth, name), chosen), self.symmetry[identity], beta)
         logits = torch.stack([step.proposal.presence_logit for step in steps], -1)
-        log_count = log_count_posterior(logits, self.model.prior.min_objects).gather(1, truth.count.long()[:, None])
+        log_count = log_count_posterior(logits, model.prior.min_objects).gather(1, truth.count.long()[:, None])
         summed = {name: (value * there).view(len(steps), -1).sum(0) for name, value in objects.items()}
         return {"count": log_count.squeeze(1), **summed}
-
-    def unroll(self, pictures: Float[Tensor, "picture height width 3"], steps: int) -> list[Step]:
-        """The network's own likeliest answers, one after the other, each painted before the next."""
-        model, answers = self.model, []
-        looked = model.posterior.encoder.look(channels_first(pictures))
-        canvas, state = model.renderer.blank(len(pictures)), model.posterior.start(len(pictures))
-        image = model.renderer.develop(canvas)
-        for _ in range(steps):
-            proposal = model.posterior.propose(model.look(looked, pictures, image), state)
-            sight = model.sight(pictures, image)
-            with torch.no_grad():
-                identity, pose = model.mode(proposal, sight)
-                if model.posterior.config.residual:  # otherwise nobody sees it
-                    canvas = model.renderer.paint(canvas, identity, *model.centre(pose))
-                    image = model.renderer.develop(canvas)
-            answers.append(Step(proposal, sight, pose))
-            state = proposal.state
-        return answers
 
     @torch.no_grad()
     def pairing(self, steps: list[Step], truth: Objects) -> Int[Tensor, "picture step"]:
@@ -119,28 +116,16 @@ class Labels:
 
     def cost(self, steps: list[Step], truth: Objects) -> Float[Tensor, "picture step label"]:
         """-log q of each label's identity and position at each step, nats."""
-        unit, rows = self.unit(truth.position), []
+        rows = []
         for step in steps:
-            log_identity = step.proposal.identity.logits.gather(1, truth.identity)
-            there = [step.pose.box.log_prob(unit[:, label], self.model.prior.free) for label in range(truth.slots)]
+            log_identity, q = step.proposal.identity.logits.gather(1, truth.identity), step.decision.pose["position"]
+            symmetry = self.symmetry[step.decision.objects.identity[:, 0]]
+            there = [q.log_density(truth.position[:, label], symmetry) for label in range(truth.slots)]
             rows.append(-(log_identity + torch.stack(there, 1)))
         return torch.stack(rows, 1).cpu()
 
-    def unit(self, position: Float[Tensor, "picture slot 3"]) -> Float[Tensor, "picture slot 3"]:
-        """Metres to the unsquashed units of the posterior's box."""
-        return self.model.prior.to_unit(position).clamp(EDGE, 1 - EDGE).logit()
 
-
-def joined(proposals: list[Proposal]) -> Proposal:
-    """The proposals of several steps as one batch."""
-
-    def join(values: list[Tensor]) -> Tensor:
-        return torch.cat(values)
-
-    return Proposal(
-        join([p.presence_logit for p in proposals]),
-        type(proposals[0].identity)(logits=join([p.identity.logits for p in proposals])),
-        join([p.attended for p in proposals]),
-        join([p.place for p in proposals]),
-        join([p.state for p in proposals]),
-    )
+def by_step(values: Tensor, chosen: Int[Tensor, "picture step"]) -> Tensor:
+    """A field of `Objects` [picture, slot, ...] as each step is asked for it, [step * picture, ...], step by step."""
+    index = chosen.view(*chosen.shape, *[1] * (values.dim() - 2)).expand(*chosen.shape, *values.shape[2:])
+    return values.gather(1, index).transpose(0, 1).flatten(0, 1)

@@ -11,8 +11,8 @@ import itertools
 import torch
 from torch import Tensor
 
-from air3d.elbo import Trace, expected_bound, log_count_posterior, up_to
 from air3d.gradients import Estimator
+from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, up_to
 
 STD = 0.3
 LOG_PRIOR = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64).log()
@@ -70,7 +70,7 @@ def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
     return choice, logits.log_softmax(-1).gather(-1, choice[..., None]).squeeze(-1)
 
 
-def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False) -> Trace:
+def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False) -> ElboTerms:
     """What the unrolled posterior would leave behind, with the same choices and reparameterised poses."""
     shape = (pictures, samples)
     i, log_i = choose(theta["identity1"].expand(*shape, 2))
@@ -103,7 +103,7 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
 
     first = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64).expand(*shape, CONTEXT)
     second = torch.stack([torch.zeros_like(i), torch.ones_like(i), i, a], -1).double()
-    return Trace(
+    return ElboTerms(
         log_likelihood=likelihood(i, a, j, b),
         presence_logit=torch.stack([theta["rho1"].expand(shape), theta["rho2"][i, a]], -1),
         log_identity=torch.stack([log_i, log_j], -1),

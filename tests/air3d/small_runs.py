@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from air3d import cli
-from air3d.checkpoint import Run, build, save_config
-from air3d.config import Config, typed
-from air3d.tracking import Tracker
-from air3d.training import Trainer
+from air3d.training.checkpoint import Run, build, save_config
+from air3d.training.config import Config, typed
+from air3d.training.tracking import Tracker
+from air3d.training.trainer import Trainer
 
 SMALL = [
     "scene=single_object",

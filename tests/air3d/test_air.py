@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from small_runs import small_run
 
-from air3d.air import Schedule
-from air3d.encoder import STRIDE, table_points
-from air3d.infer import infer
-from air3d.likelihood import log_likelihood
+from air3d.inference.greedy import infer
+from air3d.model.air import Weights
+from air3d.model.encoder import STRIDE, table_points
+from air3d.model.likelihood import log_likelihood
 from renderers.convert import channels_first, to_torch
 
 
@@ -89,7 +89,7 @@ def render(model: torch.nn.Module, sample: torch.Tensor, identity: torch.Tensor,
 def test_trace_has_a_likelihood_for_every_prefix(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
     pictures = run.renderer.render(to_torch(run.scene.batch(0, range(3))))
-    trace = run.model.trace(pictures, 2, Schedule(sigma=0.5))
+    trace = run.model.trace(pictures, 2, Weights(sigma=0.5))
     assert trace.log_likelihood.shape == (3, 2, 4)
     empty = log_likelihood(run.renderer.develop(run.renderer.blank(3)), pictures, 0.5)
     torch.testing.assert_close(trace.log_likelihood[:, :, 0], empty[:, None].expand(3, 2))

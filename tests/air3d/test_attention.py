@@ -11,8 +11,8 @@ from jaxtyping import Float
 from small_runs import small_run
 from torch import Tensor
 
-from air3d.encoder import unexplained
-from air3d.posterior import Posterior
+from air3d.model.encoder import unexplained
+from air3d.model.posterior import Posterior
 
 TABLE, WHITE, RED = torch.tensor([[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.7, 0.1, 0.1]])
 

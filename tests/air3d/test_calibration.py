@@ -10,14 +10,14 @@ import torch
 from small_runs import small_run
 from torch import Tensor
 
-from air3d.calibration import reliability
-from air3d.distributions import BoxNormal, Choice
-from air3d.draws import Schedule
-from air3d.infer import bound, weighted_bound
-from air3d.levels import position_levels, radius, yaw_level, yaw_masses
-from air3d.likelihood import log_likelihood
-from air3d.posterior import Pose
-from air3d.prior import Prior
+from air3d.evaluation.calibration import reliability
+from air3d.inference.credible import position_levels, radius, yaw_level, yaw_masses
+from air3d.inference.greedy import bound, weighted_bound
+from air3d.model.distributions import Choice, LogitNormal
+from air3d.model.likelihood import log_likelihood
+from air3d.model.posterior import Pose
+from air3d.model.prior import Prior
+from air3d.model.samples import Weights
 from renderers.convert import to_torch
 from scenes.objects import Objects
 
@@ -30,8 +30,8 @@ def furthest_from_uniform(levels: Tensor) -> float:
     return ((levels.sort().values - even).abs().max() * len(levels) ** 0.5).item()
 
 
-def boxes(number: int, axes: int = 3) -> BoxNormal:
-    return BoxNormal(torch.randn(number, axes), (torch.randn(number, axes) - 1).exp())
+def boxes(number: int, axes: int = 3) -> LogitNormal:
+    return LogitNormal(torch.randn(number, axes), (torch.randn(number, axes) - 1).exp())
 
 
 @pytest.mark.parametrize("too_sure", [1.0, 0.5])
@@ -39,7 +39,7 @@ def test_positions_drawn_from_the_posterior_have_even_levels(too_sure: float) ->
     torch.manual_seed(0)
     box = boxes(4000)
     position = PRIOR.to_metres(box.sample().sigmoid())
-    levels = position_levels(BoxNormal(box.mean, too_sure * box.std), position, PRIOR)
+    levels = position_levels(LogitNormal(box.mean, too_sure * box.std), position, PRIOR)
     assert (furthest_from_uniform(levels) < 1.95) == (too_sure == 1)
     if too_sure < 1:  # P(chi2 < 0.25 * its quantile), two axes
         assert (levels < 0.9).float().mean() == pytest.approx(1 - 0.1**0.25, abs=0.03)
@@ -47,8 +47,8 @@ def test_positions_drawn_from_the_posterior_have_even_levels(too_sure: float) ->
 
 def test_the_radius_of_a_region_is_that_of_its_draws() -> None:
     torch.manual_seed(0)
-    box = BoxNormal(torch.tensor([[0.3, -0.5, 0.0]]), torch.tensor([[0.02, 0.03, 1.0]]))
-    drawn = PRIOR.to_metres(BoxNormal(*(x.expand(50_000, 3) for x in (box.mean, box.std))).sample().sigmoid())[:, :2]
+    box = LogitNormal(torch.tensor([[0.3, -0.5, 0.0]]), torch.tensor([[0.02, 0.03, 1.0]]))
+    drawn = PRIOR.to_metres(LogitNormal(*(x.expand(50_000, 3) for x in (box.mean, box.std))).sample().sigmoid())[:, :2]
     spread = drawn.std(0).prod().sqrt() * math.sqrt(2 * math.log(10))
     assert radius(box, PRIOR, 0.9).item() == pytest.approx(spread.item(), rel=0.02)
 
@@ -97,7 +97,7 @@ def test_the_importance_weighted_bound_tends_to_what_the_prior_says(scene: str, 
     """log p(x) by drawing whole scenes from the prior, and by weighing draws of a posterior that knows nothing."""
     few = ["scene.max_objects=2"] * (scene == "tabletop")
     run = small_run(tmp_path, f"scene={scene}", "scene.image_size=24", "model.initial_std=2.0", *few)
-    model, at, number = run.model, Schedule(sigma=4.0), 6000
+    model, at, number = run.model, Weights(sigma=4.0), 6000
     picture = run.renderer.render(to_torch(run.scene.batch(0, range(2))))[1:]
 
     prior, kinds = model.prior, len(run.scene.catalogue)

@@ -10,10 +10,10 @@ import torch
 
 import evaluate as evaluate_py
 from air3d import cli
-from air3d.changed_scene import SceneChange
-from air3d.checkpoint import build, load_run, save_checkpoint, save_config
-from air3d.config import Config
-from air3d.held_out import held_out, render
+from air3d.evaluation.scene_changes import SceneChange
+from air3d.evaluation.scenes import held_out_scenes, render
+from air3d.training.checkpoint import build, load_run, save_checkpoint, save_config
+from air3d.training.config import Config
 from renderers import build_renderer
 from renderers.convert import to_torch
 from scenes.errors import UserError
@@ -53,7 +53,7 @@ def test_a_network_that_is_told_looks_through_the_new_camera(run_dir):
     weights = before.model.state_dict()
     assert all(torch.equal(weights[name], value) for name, value in after.model.state_dict().items())
     assert not torch.equal(before.model.posterior.attention.places, after.model.posterior.attention.places)
-    truth = held_out(Scene(change.shown(before.config.scene)), 0, 3, [2])
+    truth = held_out_scenes(Scene(change.shown(before.config.scene)), 0, 3, [2])
     expected = build_renderer("reference", Scene(change.shown(before.config.scene))).render(to_torch(truth))
     assert (render(after.renderer, truth) - expected).abs().max() < 1e-4
     assert (render(before.renderer, truth) - expected).abs().max() > 0.1
@@ -66,7 +66,7 @@ def test_evaluate_on_changed_scenes(run_dir, tmp_path):
     assert written["changed"] == {"table": [0.5, 0.5], "gap": 0.0}
     assert "table=[0.5, 0.5]" in written["scenes_from"] and written["trained_counts"] == [0, 1, 2, 3]
     crowded = Scene(SceneChange(table=(0.5, 0.5), gap=0.0).shown(load_run(run_dir).config.scene))
-    assert np.abs(held_out(crowded, 0, 6, [3]).position).max() < 0.25
+    assert np.abs(held_out_scenes(crowded, 0, 6, [3]).position).max() < 0.25
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_runs import small_run
 
-from air3d.checkpoint import RELEASED, load_run, save_config, save_weights
+from air3d.training.checkpoint import RELEASED, load_run, save_config, save_weights
 from scenes.errors import UserError
 
 

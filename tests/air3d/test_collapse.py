@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from small_runs import small_trainer
 
-from air3d.collapse import collapse
-from air3d.prior import Prior
+from air3d.model.prior import Prior
+from air3d.training.collapse import collapse
 from renderers.convert import to_torch
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig

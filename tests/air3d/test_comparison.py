@@ -1,4 +1,4 @@
-"""Comparisons: trainings and tests that are done once, answers that belong together, the page that shows them."""
+"""Comparisons: trainings and tests that are done once, results that belong together, the page that shows them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from small_runs import small_trainer
 from wandb_file import history, kept
 
 from air3d import cli
-from air3d.checkpoint import save_config
-from air3d.comparison.gather import Answer, gather
-from air3d.comparison.plan import CompareConfig, Test
+from air3d.comparison.collect import Result, collect
+from air3d.comparison.plan import CompareConfig, TestSet
+from air3d.comparison.report.figures import summed
+from air3d.comparison.report.parts import circumstances
+from air3d.comparison.report.summary import COLUMNS, counts_table, headline, means
 from air3d.comparison.trainings import LABELS_USE, Cost, configured, fingerprint, folder_of
-from air3d.config import typed
-from air3d.records import read_csv
-from air3d.report.figures import summed
-from air3d.report.parts import circumstances
-from air3d.report.summary import COLUMNS, counts_table, headline, means
-from air3d.schedules import ScheduleConfig
+from air3d.report.records import read_csv
+from air3d.training.checkpoint import save_config
+from air3d.training.config import typed
+from air3d.training.schedules import ScheduleConfig
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,20 +141,20 @@ def test_everything_is_there_and_nothing_is_done_twice(compared):
 def test_answers_to_something_else_are_left_out(compared):
     given = [f"runs={compared}", "threads=1", WORDS, "experiment=no_repeats", "models=same_seconds"]
     config, out = plan(*given, "scenes=10"), compared / "no_repeats_same_seconds"
-    assert [(a.model, a.seed, a.test) for a in gather(out, config)][:3] == [
+    assert [(a.model, a.seed, a.test) for a in collect(out, config)][:3] == [
         ("air", 0, "repeated"), ("air", 0, "unique"), ("air", 1, "repeated")]  # fmt: skip
-    assert gather(out, plan(*given, "scenes=20")) == []
+    assert collect(out, plan(*given, "scenes=20")) == []
     about = out / "results/air_seed1/unique/about.json"
     kept = about.read_text()
     about.write_text(json.dumps({**json.loads(kept), "learned": "0123456789"}))  # the same words, another default
-    assert ("air", 1, "unique") not in [(a.model, a.seed, a.test) for a in gather(out, config)]
+    assert ("air", 1, "unique") not in [(a.model, a.seed, a.test) for a in collect(out, config)]
     about.unlink()  # being asked again just now
-    assert ("air", 1, "unique") not in [(a.model, a.seed, a.test) for a in gather(out, config)]
+    assert ("air", 1, "unique") not in [(a.model, a.seed, a.test) for a in collect(out, config)]
     about.write_text(kept)
-    assert ("air", 1, "unique") in [(a.model, a.seed, a.test) for a in gather(out, config)]
+    assert ("air", 1, "unique") in [(a.model, a.seed, a.test) for a in collect(out, config)]
     longer = replace(config, words=[*config.words, "trainer.steps=3"])
-    assert gather(out, longer) == []
-    assert {answer.model for answer in gather(out, replace(config, models={"air": ["model=air"]}))} == {"air"}
+    assert collect(out, longer) == []
+    assert {result.model for result in collect(out, replace(config, models={"air": ["model=air"]}))} == {"air"}
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 def test_a_browser_shows_it(compared, tmp_path, width):
     """A browser without network opens the file, loads every picture, and the page fits a narrow screen."""
     page = compared / "no_repeats_same_seconds/report/index.html"
-    probe = """<script>
+    gradient_diagnostics = """<script>
       document.querySelectorAll("details").forEach(part => { part.open = true })
       const images = [...document.images]
       images.forEach(image => { image.loading = "eager" })
@@ -198,7 +198,7 @@ def test_a_browser_shows_it(compared, tmp_path, width):
         document.title = JSON.stringify({images: images.length, loaded: loaded.length, cells: document.querySelectorAll(
           "td").length, overflow: document.documentElement.scrollWidth - innerWidth})
       }, 100)</script>"""
-    (copy := tmp_path / "page.html").write_text(page.read_text().replace("</body>", f"{probe}</body>"))
+    (copy := tmp_path / "page.html").write_text(page.read_text().replace("</body>", f"{gradient_diagnostics}</body>"))
     flags = ["--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync",
              "--disable-component-update", "--disable-quic", f"--user-data-dir={tmp_path / 'profile'}",
              f"--window-size={width},900", "--virtual-time-budget=20000", "--dump-dom"]  # fmt: skip
@@ -246,25 +246,25 @@ def test_a_training_that_fails_ends_the_comparison_with_its_reason(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def answer(model: str, seed: int, share: float) -> Answer:
+def result(model: str, seed: int, share: float) -> Result:
     counts = {"0": 1.0, "4": share}
-    metrics = {"count_accuracy": share, "found": 1.0, "count_accuracy_by_count": counts,
+    metrics = {"count_accuracy": share, "detection_rate": 1.0, "count_accuracy_by_count": counts,
                "by_count": {count: {} for count in counts}, "trained_counts": [0, 1]}  # fmt: skip
-    return Answer(model, seed, "test", "", Path(), Cost(10, 320, 2.0 + seed), Path(), metrics)
+    return Result(model, seed, "test", "", Path(), Cost(10, 320, 2.0 + seed), Path(), metrics)
 
 
 def test_seeds_in_one_line():
-    answers = [answer("air", 0, 0.99), answer("air", 1, 0.91), answer("other", 0, 0.5)]
-    table = headline(answers)
+    results = [result("air", 0, 0.99), result("air", 1, 0.91), result("other", 0, 0.5)]
+    table = headline(results)
     assert table[0][:4] == ["model", "seeds", "above 95%", "counted right"]
     assert table[1][:5] == ["AIR", "2", "1 of 2", "95.0 ± 5.7 %", "100.0 ± 0.0 %"]
     assert table[2][:4] == ["other", "1", "0 of 1", "50.0 %"]
     assert table[1][3 + [c.title for c in COLUMNS].index("training")] == "2.5 ± 0.7 min"
     assert table[1][-1] == "320 ± 0" and "-" in table[1]
-    assert means(answers)["test/air/counted_right"] == pytest.approx(95) and "test/air/position" not in means(answers)
-    assert counts_table(answers)[:2] == [["objects", "0*", "4"], ["AIR", "100.0 ± 0.0 %", "95.0 ± 5.7 %"]]
+    assert means(results)["test/air/counted_right"] == pytest.approx(95) and "test/air/position" not in means(results)
+    assert counts_table(results)[:2] == [["objects", "0*", "4"], ["AIR", "100.0 ± 0.0 %", "95.0 ± 5.7 %"]]
     said, explained = (
-        replace(answers[0], metrics={"scenes_from": "tables", "counting": how}) for how in ("said", "explained")
+        replace(results[0], metrics={"scenes_from": "tables", "counting": how}) for how in ("said", "explained")
     )
     assert circumstances(said) == "tables." and "counted by what explains" in circumstances(explained)
     np.testing.assert_array_equal(summed([[[1, 2], [3, 4]], [[5]]]), [[6, 2], [3, 4]])
@@ -272,7 +272,7 @@ def test_seeds_in_one_line():
 
 def test_a_test_says_what_is_not_as_trained():
     raw = yaml.safe_load((CONFIGS / "experiment/camera_height.yaml").read_text())["tests"]["lower_untold"]
-    words = Test(**{**raw, "scene": plan("experiment=camera_height").tests["lower_untold"].scene}).words()
+    words = TestSet(**{**raw, "scene": plan("experiment=camera_height").tests["lower_untold"].scene}).words()
     assert "scene.camera_position=[0.0,-1.11,1.11]" in words and "scene.camera_known=false" in words
     tests = plan("experiment=unseen_counts").tests
     assert "counting=said" in tests["counts"].words() and "counting=explained" in tests["explained"].words()

@@ -9,11 +9,11 @@ import pytest
 import torch
 from small_runs import small_run
 
-from air3d.checkpoint import Run, load_run
-from air3d.counting import check_counting, cost, count_posterior, explained, looking, rho_of
-from air3d.elbo import expected_bound, log_count_posterior
-from air3d.held_out import held_out, render
-from air3d.infer import Said, unroll
+from air3d.evaluation.scenes import held_out_scenes, render
+from air3d.inference.counting import check_counting, cost, count_posterior, explained, looking, rho_of
+from air3d.inference.greedy import Said, unroll
+from air3d.model.elbo import expected_bound, log_count_posterior
+from air3d.training.checkpoint import Run, load_run
 from renderers.convert import to_torch
 from scenes.errors import UserError
 
@@ -54,7 +54,7 @@ def test_bounds_far_apart_leave_no_doubt_and_no_nan() -> None:
 
 
 def test_it_counts_where_the_network_says_nothing(silent: Run) -> None:
-    truth = held_out(silent.scene, 3, 120, [0, 1, 2, 3])
+    truth = held_out_scenes(silent.scene, 3, 120, [0, 1, 2, 3])
     pictures = render(silent.renderer, truth)
     assert (unroll(silent.model, pictures, 4)[0].count == 0).all()
     objects, canvases, rho = explained(silent.model, pictures, 4, sigma=0.3)
@@ -66,14 +66,14 @@ def test_it_counts_where_the_network_says_nothing(silent: Run) -> None:
 
 
 def test_it_counts_more_than_were_trained(silent: Run) -> None:
-    truth = held_out(silent.scene, 3, 60, [5, 6])
+    truth = held_out_scenes(silent.scene, 3, 60, [5, 6])
     objects = looking("explained", silent)(silent.model, render(silent.renderer, truth), 7)[0]
     assert np.mean(np.asarray(objects.count) == np.asarray(truth.count)) > 0.85
 
 
 def test_an_object_costs_what_it_costs_in_training(silent: Run) -> None:
     """KL_t of a trace whose draws are all in the middle."""
-    model, pictures = silent.model, render(silent.renderer, held_out(silent.scene, 3, 20, [2]))
+    model, pictures = silent.model, render(silent.renderer, held_out_scenes(silent.scene, 3, 20, [2]))
     said: Said = []
     unroll(model, pictures, 1, said)
     proposal, pose = said[0]
@@ -86,7 +86,7 @@ def test_an_object_costs_what_it_costs_in_training(silent: Run) -> None:
 
 def test_who_explains_less_than_it_costs_is_not_there(silent: Run) -> None:
     """At a sigma at which no object is worth its price, and at the one at which it was trained."""
-    pictures = render(silent.renderer, held_out(silent.scene, 3, 40, [1]))
+    pictures = render(silent.renderer, held_out_scenes(silent.scene, 3, 40, [1]))
     assert (explained(silent.model, pictures, 3, sigma=0.3)[0].count == 1).float().mean() > 0.95
     assert (explained(silent.model, pictures, 3, sigma=30.0)[0].count == 0).all()
 

@@ -14,7 +14,7 @@ from small_runs import small_trainer
 import evaluate
 import infer
 from air3d import cli
-from air3d.checkpoint import load_checkpoint
+from air3d.training.checkpoint import load_checkpoint
 
 MODELS = {
     "enumerate_counts": [],

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical, Normal, kl_divergence
 
-from air3d.distributions import BoxNormal, Choice
-from air3d.elbo import Trace, expected_bound, log_count_posterior, prefix_bounds
+from air3d.model.distributions import Choice, LogitNormal
+from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds
 
 logits = st.lists(st.floats(-30, 30), min_size=1, max_size=9)
 
@@ -34,7 +34,7 @@ def test_the_bound_is_the_sum_written_out() -> None:
     likelihood, kl, logit = torch.randn(1, 1, 3), torch.rand(1, 1, 2), torch.randn(1, 1, 2)
     log_prior = torch.tensor([0.2, 0.5, 0.3]).log()
     zeros = torch.zeros(1, 1, 2)
-    trace = Trace(likelihood, logit, zeros, zeros, kl)
+    trace = ElboTerms(likelihood, logit, zeros, zeros, kl)
     rho1, rho2 = logit[0, 0].sigmoid().tolist()
     k1, k2 = kl[0, 0].tolist()
     expected = 0.0
@@ -68,12 +68,12 @@ def test_the_box_kl_agrees_with_quadrature() -> None:
     log_q = Normal(mean, std).log_prob(grid)
     log_p = -grid - 2 * torch.nn.functional.softplus(-grid)  # the standard logistic: uniform on (0, 1), unsquashed
     exact = torch.trapezoid(log_q.exp() * (log_q - log_p), grid)
-    box = BoxNormal(torch.full((200_000, 1), mean), torch.full((200_000, 1), std))
+    box = LogitNormal(torch.full((200_000, 1), mean), torch.full((200_000, 1), std))
     torch.manual_seed(0)
     draws = box.kl(box.sample(), torch.ones(1))
     assert abs(draws.mean().item() - exact.item()) < 5 * (draws.std() / math.sqrt(len(draws))).item()
 
 
 def test_a_known_axis_costs_nothing() -> None:
-    box = BoxNormal(torch.randn(4, 3), torch.rand(4, 3) + 0.1)
+    box = LogitNormal(torch.randn(4, 3), torch.rand(4, 3) + 0.1)
     assert (box.kl(box.sample(), torch.zeros(3)) == 0).all()

@@ -14,16 +14,16 @@ from PIL import Image
 
 import evaluate as evaluate_py
 from air3d import cli
-from air3d.checkpoint import build, load_run, save_checkpoint, save_config
-from air3d.config import Config
-from air3d.counting import explained
-from air3d.evaluation import evaluate_scenes
-from air3d.held_out import EvaluateConfig, held_out, render
-from air3d.matching import match
-from air3d.records import read_csv
-from air3d.results import table, write_evaluation
-from air3d.splits import dream_seed, train_seed, validation_seed
+from air3d.evaluation.matching import match
+from air3d.evaluation.measure import evaluate_scenes
+from air3d.evaluation.scenes import EvaluateConfig, held_out_scenes, render
+from air3d.inference.counting import explained
+from air3d.report.evaluation import table, write_evaluation
+from air3d.report.records import read_csv
+from air3d.splits import calibration_seed, train_seed, validation_seed
 from air3d.splits import test_seed as seed_of_test
+from air3d.training.checkpoint import build, load_run, save_checkpoint, save_config
+from air3d.training.config import Config
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_torch
 from scenes.dataset import describe, write_dataset
@@ -59,7 +59,7 @@ class Oracle:
 
 @pytest.fixture(scope="module")
 def judged(scene):
-    truth = held_out(scene, 0, 10, [0, 1, 2, 3])
+    truth = held_out_scenes(scene, 0, 10, [0, 1, 2, 3])
     images = torch.rand(10, 32, 32, 3, generator=torch.Generator().manual_seed(1))
     oracle = Oracle(images, truth)
     bound = lambda pictures: torch.full((len(pictures),), -7.0)  # noqa: E731
@@ -76,7 +76,7 @@ def test_what_is_measured(judged):
     metrics = evaluation.metrics
     assert oracle.calls == 4  # one to warm up, three batches
     assert metrics["count_accuracy"] == pytest.approx(0.9) and metrics["count_confusion"][0] == [2, 0, 0, 1]
-    assert metrics["found"] == metrics["identity_accuracy"] == 1
+    assert metrics["detection_rate"] == metrics["identity_accuracy"] == 1
     assert metrics["position_error_median_m"] == pytest.approx(0.01, abs=1e-6)
     assert metrics["rotation_error_median_deg"] == pytest.approx(0, abs=1e-4)
     assert metrics["reconstruction_mse"] == pytest.approx(0.01, abs=1e-6) and metrics["elbo"] == -7
@@ -115,19 +115,19 @@ def test_without_a_bound_there_is_no_elbo(judged):
 
 
 def test_held_out_scenes_are_balanced_and_do_not_depend_on_each_other(scene):
-    truth = held_out(scene, 0, 8, [3, 1, 5])
+    truth = held_out_scenes(scene, 0, 8, [3, 1, 5])
     assert truth.count.tolist() == [3, 3, 3, 1, 1, 1, 5, 5]
-    alone = held_out(scene, 0, 2, [5])
+    alone = held_out_scenes(scene, 0, 2, [5])
     assert len(match(truth[6:], alone).distance) == 10 and match(truth[6:], alone).distance.max() == 0
     assert match(truth[:3], truth[3:6]).distance.min() > 1e-3  # one count's scenes are not the beginning of another's
 
 
 def test_held_out_seeds_are_apart():
     for seed in (0, 5):
-        assert len({train_seed(seed), validation_seed(seed), seed_of_test(seed), dream_seed(seed)}) == 4
+        assert len({train_seed(seed), validation_seed(seed), seed_of_test(seed), calibration_seed(seed)}) == 4
     seeds = range(100_000)
     assert not {train_seed(s) for s in seeds} & ({validation_seed(s) for s in seeds} | {seed_of_test(s) for s in seeds})
-    assert not {dream_seed(s) for s in seeds} & {of(s) for s in seeds for of in (train_seed, seed_of_test)}
+    assert not {calibration_seed(s) for s in seeds} & {of(s) for s in seeds for of in (train_seed, seed_of_test)}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_held_out_seeds_are_apart():
 )
 def test_bad_requests_for_scenes(scene, settings, said):
     with pytest.raises(UserError, match=said):
-        held_out(scene, 0, **{"scenes": 10, **settings})
+        held_out_scenes(scene, 0, **{"scenes": 10, **settings})
 
 
 def test_steps_leave_room_to_count_too_many():
@@ -179,7 +179,7 @@ def test_evaluate_from_the_command_line(run_dir):
     assert "6 held-out scenes in equal shares of counts [0, 2, 4], seed 3, at most 5 objects" in done.stdout
     written = json.loads((run_dir / "evaluation" / "metrics.json").read_text())
     assert written["scenes"] == 6 and written["max_objects"] == 5 and written["trained_counts"] == [0, 1, 2, 3]
-    assert {"count_accuracy", "found", "reconstruction_mse", "elbo", "milliseconds_per_image"} <= set(written)
+    assert {"count_accuracy", "detection_rate", "reconstruction_mse", "elbo", "milliseconds_per_image"} <= set(written)
     assert written["importance_samples"] == 2 and "importance-weighted bound, 2 draws" in done.stdout
     assert "sure of its counts" in done.stdout and "rotation error, median, deg, by object" in done.stdout
     assert "where the turn shows" in done.stdout
@@ -195,7 +195,7 @@ def test_evaluate_counts_by_what_explains_the_picture(run_dir, tmp_path):
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["counting"] == "explained" and written["calibration"]["count"]["confidence"] > 0.9
     run = load_run(run_dir)
-    truth = held_out(run.scene, 0, 20)
+    truth = held_out_scenes(run.scene, 0, 20)
     objects = explained(run.model, render(run.renderer, truth), 4, sigma=run.config.trainer.schedule.sigma)[0]
     right = np.asarray(objects.count) == np.asarray(truth.count)
     assert written["count_accuracy"] == pytest.approx(right.mean())
@@ -203,7 +203,7 @@ def test_evaluate_counts_by_what_explains_the_picture(run_dir, tmp_path):
 
 def test_evaluate_a_data_set_and_refuse_another_scenes(run_dir, scene, tmp_path):
     def write(name: str, of: Scene) -> Path:
-        truth = held_out(of, 0, 3)
+        truth = held_out_scenes(of, 0, 3)
         drawn = (render(build_renderer("reference", of, RendererConfig()), truth).numpy() * 255).astype(np.uint8)
         visible = [[50] * truth.slots] * 3
         write_dataset(tmp_path / name, describe(of, 0), of, truth, zip(drawn, visible, strict=True))

@@ -10,8 +10,8 @@ import pytest
 import torch
 from small_runs import small_run
 
-from air3d.glimpse import HEIGHTS, PER_BIN, RADII, REACH, Glimpse, contrasted
-from air3d.posterior import NUDGE
+from air3d.model.posterior import REFINEMENT_REACH
+from air3d.model.ring_features import HEIGHTS, PER_BIN, RADII, REACH, RingFeatures, instance_normalise
 from renderers.convert import channels_first, to_torch
 from scenes.camera import Camera
 from scenes.scene import Scene, SceneConfig
@@ -25,9 +25,9 @@ def scene() -> Scene:
     return Scene(SceneConfig(image_size=64))
 
 
-def glimpse(camera: Camera) -> Glimpse:
+def glimpse(camera: Camera) -> RingFeatures:
     torch.manual_seed(0)
-    return Glimpse(scene().catalogue, camera, BINS, 4)
+    return RingFeatures(scene().catalogue, camera, BINS, 4)
 
 
 @pytest.mark.parametrize("camera", [scene().camera, WIDE])
@@ -86,8 +86,8 @@ def test_a_bin_reads_its_own_part_of_the_rings_in_the_middle() -> None:
 
 def test_contrast_does_not_see_brightness_or_size() -> None:
     rings = torch.rand(3, 5, 12)
-    torch.testing.assert_close(contrasted(10 * rings + 7), contrasted(10 * rings), rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(contrasted(100 * rings), contrasted(10 * rings), rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(instance_normalise(10 * rings + 7), instance_normalise(10 * rings), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(instance_normalise(100 * rings), instance_normalise(10 * rings), rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize("moved", [0.0, 0.5])
@@ -113,7 +113,7 @@ def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path
     identity, pose = model.mode(proposal, model.sight(pictures, canvas))
     position, _ = model.centre(pose)
     extent = (model.prior.high - model.prior.low)[:2]
-    step = NUDGE * math.tanh(moved) * torch.tensor([1.0, -1.0]) * extent
+    step = REFINEMENT_REACH * math.tanh(moved) * torch.tensor([1.0, -1.0]) * extent
     for before, after in pairwise([*looked_at, position]):
         torch.testing.assert_close(after[:, :2] - before[:, :2], step.expand(4, 2), atol=1e-6, rtol=1e-4)
     assert len(looked_at) == 3 and position.requires_grad and not any(at.requires_grad for at in looked_at)

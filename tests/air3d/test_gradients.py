@@ -10,15 +10,15 @@ from enumerable import CONTEXT, LOG_PRIOR, draw, exact_bound, gradients, paramet
 from small_runs import small_config, small_run
 from torch import Tensor
 
-from air3d.air import Schedule
-from air3d.alternatives import same_quantile
-from air3d.distributions import Choice
-from air3d.elbo import Trace, tilted
 from air3d.gradients import ESTIMATORS, Estimator, leave_one_out
 from air3d.gradients.enumerate_counts import advantages
 from air3d.gradients.nvil import Nvil
 from air3d.gradients.sampled import decide
-from air3d.schedules import ScheduleConfig
+from air3d.model.air import Weights
+from air3d.model.distributions import Choice
+from air3d.model.elbo import ElboTerms, tilted
+from air3d.objectives.counterfactuals import same_quantile
+from air3d.training.schedules import ScheduleConfig
 from renderers.convert import to_torch
 from scenes.errors import UserError
 
@@ -81,7 +81,7 @@ def test_a_baseline_that_has_seen_the_choice_is_found_out() -> None:
         assert max(values.max().item() for values in far.values()) > 10
 
 
-def without_baseline(trace: Trace, *rest) -> Tensor:
+def without_baseline(trace: ElboTerms, *rest) -> Tensor:
     decisions = decide(trace, *rest)
     return decisions.surrogate(torch.zeros_like(decisions.reward))
 
@@ -101,7 +101,7 @@ def test_a_baseline_has_not_seen_the_rewards_of_its_own_step() -> None:
 def variance(estimator: Estimator, offset: float = 0.0) -> dict[str, float]:
     """Of the estimates from four draws, summed over a parameter's entries; `offset` is added to every bound."""
 
-    def shifted(trace: Trace, log_prior: Tensor, *rest) -> Tensor:
+    def shifted(trace: ElboTerms, log_prior: Tensor, *rest) -> Tensor:
         return estimator(trace, log_prior + offset, *rest)
 
     estimates = gradients(shifted, 4, repeats=200, pictures=50)
@@ -220,7 +220,7 @@ def test_all_estimate_the_same_gradient_of_the_real_network(tmp_path: Path) -> N
         kind, rows = ESTIMATORS[name], []
         surrogate = kind.build(model.context_size)
         for _ in range(40):
-            trace = model.trace(pictures, 2, Schedule(sigma=1.0), **({kind.needs: True} if kind.needs else {}))
+            trace = model.trace(pictures, 2, Weights(sigma=1.0), **({kind.needs: True} if kind.needs else {}))
             loss = surrogate(trace, model.prior.log_count, 0).mean()
             rows.append(torch.cat(torch.autograd.grad(loss, heads)))
         return torch.stack(rows).mean(0), torch.stack(rows).var(0) / len(rows)
@@ -247,7 +247,7 @@ def test_an_alternative_is_what_the_posterior_would_have_drawn(tmp_path: Path) -
         posterior.yaw.known.weight[:, -3:] *= 10
         posterior.yaw.between.weight *= 5
         posterior.yaw.last.weight[0] *= 100
-        trace = model.trace(pictures, 3000, Schedule(sigma=0.5), sum_identity=True)
+        trace = model.trace(pictures, 3000, Weights(sigma=0.5), sum_identity=True)
     assert trace.swapped is not None
     own = (trace.log_likelihood[..., 1:] - trace.kl).flatten()
     swapped, log_q = trace.swapped.flatten(), trace.log_identity.flatten()
@@ -265,7 +265,7 @@ def test_an_alternative_is_what_the_posterior_would_have_drawn(tmp_path: Path) -
 def test_a_baseline_reaches_nothing_of_the_posterior(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
     pictures = run.renderer.render(to_torch(run.scene.batch(0, range(2))))
-    trace = run.model.trace(pictures, 2, Schedule(), context=True, sum_identity=True)
+    trace = run.model.trace(pictures, 2, Weights(), context=True, sum_identity=True)
     assert trace.context is not None and trace.swapped is not None
     assert trace.context.shape == (2, 2, 3, run.model.context_size) and not trace.context.requires_grad
     assert trace.swapped.shape == (2, 2, 3) and trace.swapped.requires_grad

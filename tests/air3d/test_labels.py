@@ -12,13 +12,13 @@ import pytest
 import torch
 from small_runs import small_run, small_trainer
 
-from air3d.checkpoint import Run
-from air3d.distributions import BoxNormal, Choice
-from air3d.draws import Schedule
+from air3d.model.distributions import Choice, LogitNormal
+from air3d.model.posterior import Pose
+from air3d.model.samples import Weights
 from air3d.objectives.densities import log_normal, log_turn, log_yaw
 from air3d.objectives.elbo import Elbo
 from air3d.objectives.labels import Labels
-from air3d.posterior import Pose
+from air3d.training.checkpoint import Run
 from renderers.convert import to_torch
 from scenes.errors import UserError
 from scenes.objects import Objects
@@ -119,7 +119,7 @@ def test_beta_scales_what_a_regression_teaches_by_its_width() -> None:
     mean, std = torch.randn(5, 3, dtype=torch.float64), torch.rand(5, 3, dtype=torch.float64) + 0.1
     sample = torch.randn(5, 3, dtype=torch.float64)
     plain, weighted = [
-        torch.autograd.grad(log_normal(BoxNormal(*place), sample, beta).sum(), place)
+        torch.autograd.grad(log_normal(LogitNormal(*place), sample, beta).sum(), place)
         for beta in (0.0, 0.5)
         for place in [[mean.clone().requires_grad_(), std.clone().requires_grad_()]]
     ]
@@ -151,19 +151,19 @@ def test_beta_leaves_it_to_the_posterior_which_turn_is_meant() -> None:
 
 def pose_of(std: float) -> Pose:
     """A pose without doubt about anything but its yaw, whose twelve bins are alike."""
-    offset = BoxNormal(torch.zeros(1, 12, requires_grad=True), torch.full((1, 12), std))
+    offset = LogitNormal(torch.zeros(1, 12, requires_grad=True), torch.full((1, 12), std))
     bins = Choice(logits=torch.zeros(1, 12, requires_grad=True))
-    return Pose(BoxNormal(torch.zeros(1, 3), torch.ones(1, 3)), bins, offset)
+    return Pose(LogitNormal(torch.zeros(1, 3), torch.ones(1, 3)), bins, offset)
 
 
 def test_what_is_reported_does_not_depend_on_beta(tmp_path: Path) -> None:
     """The best checkpoint is the one with the highest density, whatever the loss weighted."""
     run = small_run(tmp_path, *TABLE, "supervised.beta=0.5")
     labels, (pictures, truth) = Labels(run), example(run)
-    weighted = labels(pictures, Schedule(), truth)[0].item()
+    weighted = labels(pictures, Weights(), truth)[0].item()
     judged = labels.judge(pictures, truth, 0.0)
     labels.settings = replace(labels.settings, beta=0.0)
-    assert labels.judge(pictures, truth, 0.0) == judged == pytest.approx(-labels(pictures, Schedule(), truth)[0].item())
+    assert labels.judge(pictures, truth, 0.0) == judged == pytest.approx(-labels(pictures, Weights(), truth)[0].item())
     assert abs(weighted + judged) > 0.1
 
 
@@ -185,7 +185,7 @@ def test_it_learns_from_labels(tmp_path: Path) -> None:
 def test_air_is_never_shown_the_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, learn = [], Elbo.__call__
 
-    def watched(self: Elbo, pictures: torch.Tensor, at: Schedule, truth: Objects | None = None) -> tuple:
+    def watched(self: Elbo, pictures: torch.Tensor, at: Weights, truth: Objects | None = None) -> tuple:
         given.append(truth)
         return learn(self, pictures, at, truth)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.distributions import Normal
 
-from air3d.likelihood import log_likelihood, pyramid_error
+from air3d.model.likelihood import log_likelihood, pyramid_error
 
 
 def test_without_pyramid_it_is_the_normal_density() -> None:

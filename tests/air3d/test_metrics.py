@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from air3d.average_precision import average_precision
+from air3d.evaluation.average_precision import average_precision
+from air3d.evaluation.matching import match
+from air3d.evaluation.metrics import score
 from air3d.files import plain
-from air3d.matching import match
-from air3d.metrics import score
 from renderers.convert import to_torch
 from scenes.objects import Objects
 
@@ -41,7 +41,7 @@ def test_perfect_answer_in_another_order():
     truth = objects([(MUG, 0, 0, 1.0), (CUBE, 0.3, 0, 0.2)], [])
     answer = objects([(CUBE, 0.3, 0, 0.2), (MUG, 0, 0, 1.0)], [])
     scores = strict(score(answer, truth, SYMMETRY))
-    assert scores["count_accuracy"] == scores["found"] == scores["identity_accuracy"] == 1
+    assert scores["count_accuracy"] == scores["detection_rate"] == scores["identity_accuracy"] == 1
     assert scores["position_error_median_m"] == scores["position_error_mean_m"] == 0
     assert scores["rotation_error_median_deg"] == 0 and scores["rotation_objects"] == 2
     assert scores["count_confusion"] == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]
@@ -52,23 +52,23 @@ def test_perfect_answer_in_another_order():
 def test_empty_scene_right_and_wrong():
     scores = strict(score(objects([]), objects([]), SYMMETRY))
     assert scores["count_accuracy"] == 1 and scores["count_confusion"] == [[1]]
-    for key in ("found", "identity_accuracy", "position_error_median_m", "rotation_error_median_deg"):
+    for key in ("detection_rate", "identity_accuracy", "position_error_median_m", "rotation_error_median_deg"):
         assert scores[key] is None
     scores = strict(score(objects([(MUG, 0, 0, 0)]), objects([]), SYMMETRY))
     assert scores["count_accuracy"] == 0 and scores["count_confusion"] == [[0, 1], [0, 0]]
-    assert scores["found"] is None
+    assert scores["detection_rate"] is None
 
 
 def test_no_scenes_and_no_slots():
     scores = strict(score(objects(slots=0), objects(), SYMMETRY))
     assert scores["scenes"] == 0 and scores["count_accuracy"] is None and scores["count_accuracy_by_count"] == {}
-    assert strict(score(objects([], slots=0), objects([(MUG, 0, 0, 0)]), SYMMETRY))["found"] == 0
+    assert strict(score(objects([], slots=0), objects([(MUG, 0, 0, 0)]), SYMMETRY))["detection_rate"] == 0
 
 
 def test_everything_wrong():
     truth, answer = objects([(MUG, 0, 0, 0)]), objects([(PLATE, 0.3, 0.4, 1), (PLATE, 1, 1, 1)])
     scores = strict(score(answer, truth, SYMMETRY))
-    assert scores["count_accuracy"] == 0 and scores["found"] == 0
+    assert scores["count_accuracy"] == 0 and scores["detection_rate"] == 0
     assert scores["identity_accuracy"] is None  # nothing was found that could be asked
     assert scores["position_error_median_m"] == pytest.approx(0.5)
     assert scores["rotation_objects"] == 0 and scores["rotation_error_median_deg"] is None
@@ -79,7 +79,7 @@ def test_more_proposals_than_objects():
     answer = objects([(MUG, 0.31, 0, 0), (PLATE, 0.01, 0, 0), (MUG, 0.02, 0, 0)])
     scores = strict(score(answer, truth, SYMMETRY))
     # The Hungarian pairing takes the plate (1 cm off) for the mug and the mug (1 cm off) for the plate.
-    assert scores["found"] == 1 and scores["identity_accuracy"] == 0
+    assert scores["detection_rate"] == 1 and scores["identity_accuracy"] == 0
     assert scores["position_error_mean_m"] == pytest.approx(0.01, abs=1e-6)
     assert scores["position_pairs"] == 2 and scores["count_confusion"][2] == [0, 0, 0, 1]
 
@@ -87,7 +87,7 @@ def test_more_proposals_than_objects():
 def test_fewer_proposals_than_objects():
     truth = objects([(MUG, 0, 0, 0), (PLATE, 0.3, 0, 0), (MUG, 0, 0.3, 0)])
     scores = strict(score(objects([(PLATE, 0.3, 0.04, 0)]), truth, SYMMETRY))
-    assert scores["found"] == pytest.approx(1 / 3) and scores["identity_accuracy"] == 1
+    assert scores["detection_rate"] == pytest.approx(1 / 3) and scores["identity_accuracy"] == 1
     assert scores["position_error_median_m"] == pytest.approx(0.04)
     assert scores["rotation_objects"] == 0  # a plate has no rotation
 
@@ -95,7 +95,7 @@ def test_fewer_proposals_than_objects():
 def test_found_means_within_five_centimetres_and_height_counts():
     truth, answer = objects([(MUG, 0, 0, 0)], [(MUG, 0, 0, 0)]), objects([(MUG, 0.049, 0, 0)], [(MUG, 0.049, 0, 0)])
     answer.position[1, 0, 2] = 0.02
-    assert score(answer, truth, SYMMETRY)["found"] == 0.5
+    assert score(answer, truth, SYMMETRY)["detection_rate"] == 0.5
 
 
 def test_pairing_is_optimal_not_greedy():
@@ -130,7 +130,7 @@ def test_rotation_is_asked_of_the_right_identity_only():
 def test_a_pose_that_is_not_a_number_is_not_found():
     answer = objects([(MUG, math.nan, 0, math.nan), (MUG, 0, 0, 0)])
     scores = strict(score(answer, objects([(MUG, 0, 0, 0), (PLATE, 0.2, 0, 0)]), SYMMETRY))
-    assert scores["found"] == 0.5 and scores["position_error_mean_m"] is None
+    assert scores["detection_rate"] == 0.5 and scores["position_error_mean_m"] is None
 
 
 def test_torch_and_numpy_agree():
@@ -211,7 +211,7 @@ def test_what_is_missed_and_what_is_reversed_by_object():
     truth = objects([(MUG, 0, 0, 1.0), (CUBE, 0.3, 0, 0.2)], [(MUG, 0, 0, 1.0)], [(MUG, 0, 0, 1.0)])
     answer = objects([(MUG, 0, 0, 1.1), (CUBE, 0.3, 0, 0.2 + 2.0)], [(MUG, 0, 0, 1.0 + 3.0)], [])
     scores = score(answer, truth, SYMMETRY)
-    assert scores["found_by_identity"] == {str(MUG): 2 / 3, str(CUBE): 1, str(PLATE): None}
+    assert scores["detection_rate_by_identity"] == {str(MUG): 2 / 3, str(CUBE): 1, str(PLATE): None}
     assert scores["rotation_reversed_by_identity"] == {str(MUG): 0.5}, "a cube that is turned by 115 degrees is not"
 
 

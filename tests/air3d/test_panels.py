@@ -14,8 +14,8 @@ from PIL import Image
 
 from air3d import plots
 from air3d.files import atomic, write_json
-from air3d.infer import Inference
-from air3d.panels import EMPTY, SCALE, cell_corner, draw_panel, save_panel
+from air3d.inference.greedy import Inference
+from air3d.report.panels import EMPTY, SCALE, cell_corner, draw_panel, save_panel
 from renderers.convert import to_torch
 from scenes.objects import Objects
 

@@ -11,11 +11,11 @@ import trimesh
 from small_runs import small_config, small_trainer
 from wandb_file import history
 
-from air3d import probe as probe_module
-from air3d.checkpoint import build
-from air3d.probe import probe, spread
-from air3d.tracking import Tracker, read_metrics
-from air3d.training import Trainer
+from air3d import gradient_diagnostics as probe_module
+from air3d.training.checkpoint import build
+from air3d.training.diagnostics import gradient_diagnostics, spread
+from air3d.training.tracking import Tracker, read_metrics
+from air3d.training.trainer import Trainer
 from scenes.export import to_glb
 from scenes.scene import Scene, SceneConfig
 
@@ -37,7 +37,9 @@ def test_probing_changes_nothing(tmp_path: Path, gradient: str):
     before = {k: v.clone() for k, v in trainer.run.model.state_dict().items()}
     learned = {k: v.clone() for k, v in trainer.objective.learned.state_dict().items()}
     pictures, truth = trainer.validation.pictures, trainer.validation.truth
-    seen = probe(trainer.objective, trainer.parameters, pictures, truth, trainer.settings.schedule.at(0.5))
+    seen = gradient_diagnostics(
+        trainer.objective, trainer.parameters, pictures, truth, trainer.settings.schedule.at(0.5)
+    )
     assert 0 < seen["perf/renderer_share"] < 1
     assert 0 < seen["val/gradient_noise"] <= 1 and seen["val/gradient_variance"] > 0
     assert all(torch.equal(before[k], v) for k, v in trainer.run.model.state_dict().items())
@@ -52,7 +54,9 @@ def test_more_samples_make_less_noise(tmp_path: Path, monkeypatch):
     for samples in (1, 16):
         run = small_trainer(tmp_path / str(samples), "scene=tabletop", f"gradient.samples={samples}")
         pictures, truth = run.validation.pictures, run.validation.truth
-        found[samples] = probe(run.objective, run.parameters, pictures, truth, run.settings.schedule.at(0.1))
+        found[samples] = gradient_diagnostics(
+            run.objective, run.parameters, pictures, truth, run.settings.schedule.at(0.1)
+        )
     assert found[16]["val/gradient_variance"] < found[1]["val/gradient_variance"] / 8
 
 

@@ -13,18 +13,18 @@ from jaxtyping import Float
 from small_runs import small_config, small_run, small_trainer
 from torch import Tensor
 
-from air3d.air import Air, Schedule
-from air3d.alternatives import Step, alternatives, turn
-from air3d.checkpoint import Run
-from air3d.counting import rho_of
-from air3d.distributions import Choice, toward_best
-from air3d.draws import Drawn, rows_of
-from air3d.elbo import expected_bound, log_count_posterior, prefix_bounds
 from air3d.gradients import ESTIMATORS
-from air3d.likelihood import log_likelihood
-from air3d.posterior import Proposal
-from air3d.pull import pull
-from air3d.schedules import ScheduleConfig
+from air3d.inference.counting import rho_of
+from air3d.model.air import Air, Weights
+from air3d.model.distributions import Choice, wake_cross_entropy
+from air3d.model.elbo import expected_bound, log_count_posterior, prefix_bounds
+from air3d.model.likelihood import log_likelihood
+from air3d.model.posterior import Proposal
+from air3d.model.samples import Sample, select_rows
+from air3d.objectives.counterfactuals import Step, alternatives, turn
+from air3d.objectives.wake_phase import pull
+from air3d.training.checkpoint import Run
+from air3d.training.schedules import ScheduleConfig
 from renderers.convert import to_torch
 from scenes.errors import UserError
 from scenes.objects import Objects
@@ -36,7 +36,7 @@ def test_it_is_at_rest_where_the_expectation_with_entropy_is_largest() -> None:
         logits = logits.clone().requires_grad_()
         log_q = logits.log_softmax(-1)
         bound = (log_q.exp() * (values - log_q)).sum()
-        for value in (bound, toward_best(values, log_q).sum()):
+        for value in (bound, wake_cross_entropy(values, log_q).sum()):
             (gradient,) = torch.autograd.grad(value, logits, retain_graph=True)
             assert (gradient[0].abs().max() < 1e-12) == rests
     torch.testing.assert_close(gradient, values.softmax(-1) - logits.softmax(-1))
@@ -97,7 +97,7 @@ def sure(model: Air, pictures: Tensor, kind: int) -> tuple[Float[Tensor, " pictu
     head = model.posterior.identity[-1]
     with torch.no_grad():
         head.bias.zero_()[kind] = 40.0
-    trace = model.trace(pictures, 2, Schedule(sigma=0.1, pull=1.0), sum_identity=True)
+    trace = model.trace(pictures, 2, Weights(sigma=0.1, pull=1.0), sum_identity=True)
     assert trace.pull is not None and trace.swapped is not None
     return (trace.log_likelihood[:, 0, 1] - trace.kl[:, 0, 0]).detach(), trace.pull.sum(), trace.swapped.sum()
 
@@ -114,7 +114,7 @@ def test_yaw_bins_are_pulled_to_the_right_side(tmp_path: Path) -> None:
     logits = torch.zeros(4, bins)
     logits[:, (right + bins // 2) % bins] = 30.0
     logits.requires_grad_()
-    expected, pulled = turn(run.model, step_of(run, scene, run.renderer.render(scene), logits, within), Schedule())
+    expected, pulled = turn(run.model, step_of(run, scene, run.renderer.render(scene), logits, within), Weights())
     (of_expected,) = torch.autograd.grad(expected.sum(), logits, retain_graph=True)
     (of_pull,) = torch.autograd.grad(pulled.sum(), logits)
     assert of_expected.abs().max() < 1e-6 and of_pull.sum(1).abs().max() < 1e-5
@@ -129,13 +129,13 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
     assert 0 < rows.sum() < 12
     logits = torch.randn(12, bins, generator=torch.Generator().manual_seed(0))
     step = step_of(run, truth, pictures, logits, 0.5)
-    together = turn(run.model, step, Schedule())
-    alone = [turn(run.model, rows_of(step, slice(i, i + 1)), Schedule()) for i in range(12)]
+    together = turn(run.model, step, Weights())
+    alone = [turn(run.model, select_rows(step, slice(i, i + 1)), Weights()) for i in range(12)]
     each = []
     for turned in range(bins):
         angle = run.model.angle(torch.tensor(turned), torch.tensor(0.5))
         painted = run.renderer.render(replace(truth, rotation=angle.expand_as(truth.rotation)))
-        each.append(log_likelihood(painted, pictures, Schedule().sigma))
+        each.append(log_likelihood(painted, pictures, Weights().sigma))
     likelihood = torch.stack(each, 1)
     right = (likelihood.softmax(1), logits.log_softmax(1)), (logits.softmax(1), likelihood - likelihood.mean(1, True))
     for index, (weights, values) in zip((1, 0), right, strict=True):
@@ -143,9 +143,9 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
         assert ((together[index] != 0) == rows).all()
         torch.testing.assert_close(together[index][rows], (weights * values).sum(1)[rows], atol=0.01, rtol=1e-4)
     # of two samples of a picture, the first is turned, whatever the second is
-    twice = rows_of(step, torch.stack([torch.arange(12), torch.arange(12).flip(0)], 1).flatten())
+    twice = select_rows(step, torch.stack([torch.arange(12), torch.arange(12).flip(0)], 1).flatten())
     twice.pictures = pictures.repeat_interleave(2, 0)
-    turned = alternatives(run.model, twice, 2, Schedule(), sum_yaw=True, sum_identity=False).turned
+    turned = alternatives(run.model, twice, 2, Weights(), sum_yaw=True, sum_identity=False).turned
     torch.testing.assert_close(turned, together[0])
 
 
@@ -153,7 +153,7 @@ def step_of(run: Run, truth: Objects, pictures: Tensor, logits: Tensor, within: 
     """The first objects of the truth, drawn on empty tables, in whichever yaw bin."""
     nothing = torch.zeros(len(pictures))
     row = nothing[:, None]
-    draw = Drawn(
+    draw = Sample(
         truth.identity[:, 0], truth.position[:, 0], nothing, Choice(logits=logits), nothing.long(),
         torch.full_like(logits.detach(), within), *[nothing] * 3, row, nothing,
     )  # fmt: skip
@@ -165,7 +165,7 @@ def step_of(run: Run, truth: Objects, pictures: Tensor, logits: Tensor, within: 
 def test_what_has_no_pull_leaves_none_behind(tmp_path: Path) -> None:
     tabletop = small_run(tmp_path, "scene=tabletop")
     pictures = tabletop.renderer.render(to_torch(tabletop.scene.batch(0, range(2))))
-    for at, there in ((Schedule(), False), (Schedule(pull=2.0), True)):
+    for at, there in ((Weights(), False), (Weights(pull=2.0), True)):
         trace = tabletop.model.trace(pictures, 2, at)
         assert (trace.pull is not None) == there and trace.turned is None and trace.swapped is None
 

@@ -11,13 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from air3d.answers import Answers, answers
-from air3d.checkpoint import load_run
-from air3d.distributions import BoxNormal, Choice
-from air3d.held_out import render
-from air3d.posterior import Pose
-from air3d.prior import Prior
-from air3d.regions import Dreams, Residuals, Spread, dream, residuals, spread
+from air3d.evaluation.scenes import render
+from air3d.inference.conformal import ConformalRegions, Residuals, Spread, residuals, spread
+from air3d.inference.predictions import Answers, answers
+from air3d.model.distributions import Choice, LogitNormal
+from air3d.model.posterior import Pose
+from air3d.model.prior import Prior
+from air3d.training.checkpoint import load_run
 from scenes.objects import Objects
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,9 +35,9 @@ def said(identity: list[int], rotation: list[float], logits: list[list[float]], 
         torch.tensor(rotation)[:, None],
         torch.ones(number, 1, dtype=torch.bool),
     )
-    box = BoxNormal(torch.zeros(number, 3), torch.full((number, 3), std))
+    box = LogitNormal(torch.zeros(number, 3), torch.full((number, 3), std))
     pose = Pose(
-        box, Choice(logits=torch.tensor(logits)), BoxNormal(torch.zeros(number, 4), torch.full((number, 4), 0.2))
+        box, Choice(logits=torch.tensor(logits)), LogitNormal(torch.zeros(number, 4), torch.full((number, 4), 0.2))
     )
     return Answers(objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, torch.zeros(number))
 
@@ -71,13 +71,13 @@ def test_residuals_are_distances_in_units_of_the_spread() -> None:
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50), st.floats(0.01, 0.99), st.floats(0, 100))
-def test_level_and_reach_agree(dreamt: list[float], level: float, residual: float) -> None:
-    dreams = Dreams(seen(MUG, np.array(dreamt), np.array(dreamt)), SYMMETRY)
+def test_level_and_reach_agree(residuals_seen: list[float], level: float, residual: float) -> None:
+    dreams = ConformalRegions(seen(MUG, np.array(residuals_seen), np.array(residuals_seen)), SYMMETRY)
     reach = dreams.reach("position", MUG, level)
     inside = dreams.levels("position", np.array([MUG]), np.array([residual]))[0] < level
     assert inside == (residual <= reach)
-    assert math.isinf(dreams.reach("rotation", CUBE, level)), "no cube was dreamt of"
-    assert np.mean(np.array(dreamt) <= reach) >= level or math.isinf(reach)
+    assert math.isinf(dreams.reach("rotation", CUBE, level)), "no cube was residuals_seen of"
+    assert np.mean(np.array(residuals_seen) <= reach) >= level or math.isinf(reach)
 
 
 @pytest.mark.parametrize("too_sure", [1.0, 0.2])
@@ -90,7 +90,7 @@ def test_regions_hold_their_share_however_sure_the_posterior_is(too_sure: float)
         return np.abs(width * rng.standard_t(2, number)), too_sure * width
 
     error, width = drawn(3000)
-    dreams = Dreams(seen(MUG, error / width, error / width), SYMMETRY)
+    dreams = ConformalRegions(seen(MUG, error / width, error / width), SYMMETRY)
     error, width = drawn(3000)
     for level in (0.5, 0.9):
         ours = dreams.regions(Spread(width[:, None].repeat(2, 1), width), np.full(3000, MUG), level)
@@ -105,9 +105,9 @@ def test_regions_hold_their_share_however_sure_the_posterior_is(too_sure: float)
 def test_a_network_is_asked_about_its_own_dreams() -> None:
     """A released one: its own regions hold too few of other scenes' truths, scaled by dreams they hold their share."""
     run = load_run(ROOT / "pretrained" / "single_object")
-    dreams, truth, prior = dream(run, 400), run.scene.batch(77, range(400)), run.model.prior
+    dreams, truth, prior = calibrate(run, 400), run.scene.batch(77, range(400)), run.model.prior
     said_of = answers(run.model, render(run.renderer, truth), prior.max_objects)
-    assert said_of.identity.shape == (400, 1, 3) and said_of.unexplained.max() < 2 * dreams.most_unexplained
+    assert said_of.identity.shape == (400, 1, 3) and said_of.unexplained.max() < 2 * dreams.largest_error
     found = residuals(said_of, truth, prior, run.scene.catalogue.symmetries)
     assert len(found.identity) > 390, "enough are found and named right to say something"
     own = found.position**2 < -2 * math.log(1 - 0.9)  # the chi-squared with two axes

@@ -14,7 +14,7 @@ import wandb
 from PIL import Image
 from wandb_file import history
 
-from air3d.tracking import Tracker, read_metrics
+from air3d.training.tracking import Tracker, read_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,7 +86,7 @@ def test_offline_wandb_holds_the_same_names_and_values(tmp_path, capfd):
 def outside(tmp_path: Path, **environment: str) -> tuple[subprocess.CompletedProcess[str], float]:
     """Trains (two rows) with logger online in a fresh process whose stdin is a terminal-less pipe."""
     code = (
-        "from air3d.tracking import Tracker\n"
+        "from air3d.training.tracking import Tracker\n"
         f"with Tracker({str(tmp_path / 'run')!r}, {{}}, 'online', init_timeout=3) as tracker:\n"
         "    tracker.log(1, {'train/elbo': -1.0})\n"
         "    tracker.log(2, {'train/elbo': -0.5})\n"

@@ -13,11 +13,11 @@ import yaml
 from small_runs import small_config, small_trainer
 
 from air3d import cli
-from air3d.checkpoint import load_checkpoint, load_config, load_run, newer_settings
-from air3d.config import resumed
-from air3d.schedules import ScheduleConfig
-from air3d.training import Trainer
-from air3d.validation import Validation
+from air3d.training.checkpoint import load_checkpoint, load_config, load_run, newer_settings
+from air3d.training.config import resumed
+from air3d.training.schedules import ScheduleConfig
+from air3d.training.trainer import Trainer
+from air3d.training.validation import Validation
 from renderers import RendererConfig
 from scenes.errors import UserError
 
@@ -145,7 +145,7 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
     names = {path.name for path in tmp_path.iterdir()}
     assert {"config.yaml", "metrics.jsonl", "last.pt", "best.pt", "panels"} <= names
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert {"step", "val/count_accuracy", "val/elbo", "val/found"} <= set(rows[-2])
+    assert {"step", "val/count_accuracy", "val/elbo", "val/detection_rate"} <= set(rows[-2])
     assert {"step", "val/gradient_noise", "perf/renderer_share", "perf/minutes"} <= set(rows[-1])
     assert len(list((tmp_path / "panels").glob("step_*.png"))) == 3
     assert load_run(tmp_path).config.scene.image_size == 32

@@ -29,7 +29,7 @@ def test_every_kernel_equals_its_twin_on_the_cpu_in_the_simulator() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_device_there_is_one_line() -> None:
-    from air3d.config import device_of
+    from air3d.training.config import device_of
 
     with pytest.raises(UserError, match="device=cpu always works"):
         device_of("cuda")

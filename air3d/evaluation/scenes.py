@@ -1,0 +1,155 @@
+"""The scenes that evaluate.py judges by: drawn with seeds no training uses, or read from a frozen data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from air3d.evaluation.measure import Scenes
+from air3d.evaluation.scene_changes import SceneChange
+from air3d.inference.counting import check_counting
+from air3d.inference.search import SearchConfig
+from air3d.splits import check_seed, evaluation_seed
+from renderers.base import Renderer
+from renderers.convert import to_floats, to_torch
+from renderers.visibility import rotation_visible
+from scenes.dataset import read_dataset
+from scenes.errors import UserError
+from scenes.layout import Layout, check_count
+from scenes.objects import Objects
+from scenes.scene import Scene
+from scenes.view import View
+
+SCENES_APART = 1_000_000  # scenes of the same number and another count begin with the same objects: number them apart
+
+
+@dataclass
+class EvaluateConfig:
+    """What configs/evaluate.yaml fills."""
+
+    run: str
+    data: str | None = None
+    scenes: int | None = None
+    counts: list[int] | None = None
+    scene: SceneChange = field(default_factory=SceneChange)
+    seed: int = 0
+    max_objects: int | None = None
+    importance_samples: int | None = None
+    model: SearchConfig | None = None
+    init: str = "random"
+    counting: str = "presence"
+    batch_size: int = 100
+    device: str = "cpu"
+    out: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("scenes", "max_objects", "importance_samples", "batch_size"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise UserError(f"{name}={value}: give at least 1")
+        if self.init not in ("random", "air"):
+            raise UserError(f"init={self.init}: random, or air for the network's answer")
+        if self.init == "air" and self.model is None:
+            raise UserError("init=air is for model=direct: give both")
+        check_counting(self.counting)
+        if self.counting == "likelihood" and self.model is not None and self.init != "air":
+            raise UserError(
+                "counting=likelihood is for what a network says; model=direct without it counts so by itself"
+            )
+        check_seed(self.seed)
+
+    def steps(self, layout: Layout, truth: Objects) -> int:
+        """Steps the network may take: one more than there can be objects, so that too many can be counted.
+
+        Exactly as many where the number is known beforehand, as in a scene of exactly one.
+        """
+        largest = max(layout.max_objects, int(np.asarray(truth.count).max()))
+        return self.max_objects or largest + (largest > layout.min_objects)
+
+
+def scenes_of(
+    settings: EvaluateConfig, trained: Scene, scene: Scene, renderer: Renderer
+) -> tuple[Scenes, View, dict[str, Any]]:
+    """The scenes to judge by, with the views that the network is told; the views they were painted under; and in words
+    (for metrics.json) where they come from.
+
+    trained: the scene of the run; scene: the one to test on.
+    """
+    if settings.data is not None:
+        if settings.counts is not None:
+            raise UserError("counts= chooses scenes to draw, data= brings its own: give one of them")
+        if settings.scene.changes():
+            raise UserError("scene. changes what scenes are drawn, data= brings its own: give one of them")
+        scenes = stored(settings.data, trained, settings.scenes)
+        about = {"scenes_from": f"{len(scenes.truth)} scenes of {settings.data}", "data": settings.data}
+        return scenes, scenes.view, about
+    truth, view = held_out_scenes(scene, settings.seed, settings.scenes or 1000, settings.counts)
+    shares = f" in equal shares of counts {settings.counts}" if settings.counts else ""
+    changed = f", {settings.scene}" if settings.scene.changes() else ""
+    words = f"{len(truth)} held-out scenes{shares}{changed}, seed {settings.seed}"
+    about = {"scenes_from": words, "counts": settings.counts, "changed": settings.scene.changes()}
+    told = view if not settings.scene.changes() else settings.scene.told(trained, view)
+    return Scenes(render(renderer, truth, view), truth, told), view, {**about, "seed": settings.seed}
+
+
+def stored(folder: str, scene: Scene, scenes: int | None) -> Scenes:
+    """Pictures, truths and views of a frozen data set, the first `scenes` of them: whatever camera took them. UserError
+    if the run cannot judge them."""
+    data = read_dataset(folder, scene.catalogue.names)
+    size, wanted = data.images.shape[1:3], (scene.camera.height, scene.camera.width)
+    if size != wanted:
+        raise UserError(
+            f"{folder} has pictures of {size[0]} x {size[1]} pixels, the run was trained on {wanted[0]} x {wanted[1]}"
+        )
+    return Scenes(to_floats(data.images[:scenes]), data.objects[slice(scenes)], to_torch(data.view[slice(scenes)]))
+
+
+def held_out_scenes(scene: Scene, seed: int, scenes: int, counts: Sequence[int] | None = None) -> tuple[Objects, View]:
+    """`scenes` test scenes of evaluation seed `seed`: as the scene draws them, or in equal shares of `counts`.
+
+    What does not divide goes to the first counts. The scenes of one count do not depend on which others are asked for.
+    Raises UserError for counts that cannot fit on the table.
+    """
+    seed = evaluation_seed(seed)
+    if counts is None:
+        return scene.batch(seed, range(scenes)), scene.views(seed, range(scenes))
+    if len(set(counts)) < len(counts) or not counts or min(counts) < 0 or scenes < len(counts):
+        raise UserError(
+            f"counts={list(counts)} with scenes={scenes}: give different whole numbers from 0, at least one scene each"
+        )
+    for count in counts:
+        check_count(scene.layout, scene.catalogue, count)
+    share, rest = divmod(scenes, len(counts))
+    rows = []
+    for i, count in enumerate(counts):
+        first = (count + 1) * SCENES_APART
+        rows.append(range(first, first + share + (i < rest)))
+    objects = Objects.stack([scene.batch(seed, each, count) for each, count in zip(rows, counts, strict=True)])
+    return objects, scene.views(seed, [index for each in rows for index in each])
+
+
+@torch.no_grad()
+def render(
+    renderer: Renderer, truth: Objects, view: View, batch_size: int = 100
+) -> Float[Tensor, "batch height width 3"]:
+    """The pictures of true scenes, in float32 as training sees them."""
+    return torch.cat([renderer.render(*part) for part in parts_of(truth, view, renderer, batch_size)]).cpu()
+
+
+def visible_rotations(
+    renderer: Renderer, truth: Objects, view: View, batch_size: int = 100
+) -> Bool[np.ndarray, "batch slot"]:
+    """Whether the pictures of true scenes tell how each object is turned, see `rotation_visible`."""
+    parts = parts_of(truth, view, renderer, batch_size)
+    return torch.cat([rotation_visible(renderer, *part) for part in parts]).cpu().numpy()
+
+
+def parts_of(truth: Objects, view: View, renderer: Renderer, batch_size: int) -> list[tuple[Objects, View]]:
+    """Batches of true scenes as tensors, where the renderer works."""
+    rows = [slice(start, start + batch_size) for start in range(0, len(truth), batch_size)]
+    return [(to_torch(truth[part], renderer.device), to_torch(view[part], renderer.device)) for part in rows]

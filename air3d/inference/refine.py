@@ -1,0 +1,137 @@
+"""Optimising poses through the renderer: turning objects round, and going down the error of their picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from air3d.inference.greedy import Inference
+from air3d.model.likelihood import log_likelihood
+from air3d.model.prior import Prior
+from renderers.base import Renderer
+from scenes.objects import Objects
+from scenes.view import View
+
+NEAR = (0.002, 0.02)
+"""First steps of Adam, metres and radians, for a pose that is nearly right."""
+
+TURNS = 12
+"""Yaws that an object is tried at."""
+
+Image = Callable[[Objects], Tensor]
+
+
+class Refiner:
+    """Improves poses of batches of pictures; `sigma` is the pixel noise, `steps` how far `refine` goes."""
+
+    def __init__(self, renderer: Renderer, prior: Prior, sigma: float, steps: int) -> None:
+        self.renderer, self.prior, self.sigma, self.steps = renderer, prior, sigma, steps
+
+    def refined(self, pictures: Float[Tensor, "picture height width 3"], view: View, found: Inference) -> Inference:
+        """A network's answer with each object turned round and all poses descended; identities and counts stay, and so
+        does how sure it is."""
+        objects = replace(found.objects, presence=found.objects.presence.float())
+        for slot in range(objects.slots):
+            objects = self.turned_among_others(pictures, view, objects, slot)
+        return self.inference(self.refine(pictures, view, objects), view, found.rho)
+
+    @torch.no_grad()
+    def turned_among_others(self, pictures: Tensor, view: View, objects: Objects, slot: int) -> Objects:
+        """One object of each picture at the best of `TURNS` yaws, the others painted as they are."""
+
+        def image(guess: Objects) -> Tensor:
+            return self.image(with_yaw(objects, slot, guess.rotation[:, 0]), view)
+
+        best, _ = self.turned(objects.slot(slot), image, pictures)
+        return with_yaw(objects, slot, best.rotation[:, 0])
+
+    def refine(self, pictures: Float[Tensor, "picture height width 3"], view: View, objects: Objects) -> Objects:
+        """All poses of a picture together, a little; a picture that this explains worse keeps the poses it had."""
+
+        def image(guess: Objects) -> Tensor:
+            return self.image(guess, view)
+
+        refined = self.descend(objects, image, pictures, self.steps, NEAR)
+        with torch.no_grad():
+            before, after = (log_likelihood(image(guess), pictures, self.sigma) for guess in (objects, refined))
+        better = (after >= before)[:, None]
+        position = torch.where(better[..., None], refined.position, objects.position)
+        return replace(objects, position=position, rotation=torch.where(better, refined.rotation, objects.rotation))
+
+    def turned(self, guesses: Objects, image: Image, pictures: Tensor) -> tuple[Objects, Float[Tensor, " batch"]]:
+        """Each guess at the best of `TURNS` yaws, its own among them, and its log likelihood there: a descent stays on
+        the side of an object where it began."""
+        yaws = [guesses.rotation + turn * 2 * math.pi / TURNS for turn in range(TURNS)]
+        turned = [replace(guesses, rotation=wrapped(yaw)) for yaw in yaws]
+        explained, best = torch.stack([log_likelihood(image(t), pictures, self.sigma) for t in turned]).max(0)
+        rotation = torch.stack([t.rotation for t in turned])[best, torch.arange(len(best), device=best.device)]
+        return replace(guesses, rotation=rotation), explained
+
+    def descend(
+        self,
+        start: Objects,
+        image: Image,
+        pictures: Tensor,
+        steps: int,
+        rates: tuple[float, float],
+        coarse: bool = False,
+    ) -> Objects:
+        """Adam on positions and rotations, each picture's error its own; `coarse` begins with the whole pyramid."""
+        position, rotation = (x.clone().requires_grad_() for x in (start.position, start.rotation))
+        groups = [{"params": [x], "lr": rate} for x, rate in zip((position, rotation), rates, strict=True)]
+        optimiser = torch.optim.Adam(groups, betas=(0.9, 0.95))
+        for step in range(steps):
+            left = 1 - step / steps
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * left
+            guess = replace(start, position=position, rotation=rotation)
+            with torch.enable_grad():
+                explained = log_likelihood(image(guess), pictures, self.sigma, max(0.0, 2 * left - 1) * coarse)
+                optimiser.zero_grad()
+                (-explained.sum()).backward()
+            optimiser.step()
+            with torch.no_grad():
+                position.copy_(position.clamp(self.prior.low, self.prior.high))
+        return replace(start, position=position.detach(), rotation=wrapped(rotation.detach()))
+
+    def image(self, objects: Objects, view: View) -> Tensor:
+        """The picture of these objects, painted one after the other."""
+        return self.renderer.develop(self.canvases(objects, view)[-1], view)
+
+    def canvases(self, objects: Objects, view: View) -> list[Tensor]:
+        """The canvas after 0, 1, .. objects."""
+        canvases = [self.renderer.blank(view)]
+        for slot in range(objects.slots):
+            canvases.append(self.renderer.paint(canvases[-1], objects.slot(slot), view))
+        return canvases
+
+    @torch.no_grad()
+    def inference(self, objects: Objects, view: View, rho: Tensor | None = None) -> Inference:
+        """The objects with their paintings; without a network's `rho`, they are there or not."""
+        images = [self.renderer.develop(canvas, view) for canvas in self.canvases(objects, view)]
+        there = objects.presence
+        present = replace(objects.masked(), presence=there > 0.5)
+        return Inference(present, images, there if rho is None else rho, [], [])
+
+
+def with_yaw(objects: Objects, slot: int, yaw: Float[Tensor, " batch"]) -> Objects:
+    """The same objects, the one in that slot turned to `yaw`."""
+    rotation = objects.rotation.clone()
+    rotation[:, slot] = yaw
+    return replace(objects, rotation=rotation)
+
+
+def wrapped(yaw: Tensor) -> Tensor:
+    """The same angles in (-pi, pi]."""
+    return math.pi - torch.remainder(math.pi - yaw, 2 * math.pi)
+
+
+def empty(batch: int, slots: int, device: torch.device) -> Objects:
+    """Empty tables as tensors."""
+    numbers = torch.zeros(batch, slots, device=device)
+    return Objects(numbers.long(), torch.zeros(batch, slots, 3, device=device), numbers.clone(), numbers.clone())

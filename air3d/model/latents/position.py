@@ -1,0 +1,61 @@
+"""Where an object stands: a Gaussian squashed into the box of base points, uniform beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from air3d.model.distributions import EDGE, LogitNormal
+from air3d.model.latents.base import Latent, Look, Sizes, Value
+from air3d.model.prior import Prior
+
+
+@dataclass
+class BasePoint:
+    """q of the base point: `box` in the unsquashed coordinates of the prior's box."""
+
+    box: LogitNormal
+    prior: Prior
+    choice: None = None
+
+    def noise(self) -> Float[Tensor, "batch 3"]:
+        return torch.randn_like(self.box.mean)
+
+    def draw(self, choice: None, noise: Float[Tensor, "batch 3"]) -> Value:
+        unit = self.box.sample(noise)
+        metres = self.prior.to_metres(unit.sigmoid())
+        with torch.no_grad():
+            log_ratio = self.box.log_prob(unit, self.prior.free)
+        return Value(metres, self.box.kl(unit, self.prior.free), log_ratio)
+
+    def mode(self) -> Float[Tensor, "batch 3"]:
+        return self.prior.to_metres(self.box.mean.sigmoid())
+
+    def mode_kl(self) -> Float[Tensor, " batch"]:
+        return self.box.kl(self.box.mean, self.prior.free)
+
+    def log_density(self, value: Float[Tensor, "batch 3"], symmetry: Tensor, beta: float = 0.0) -> Tensor:
+        unit = self.prior.to_unit(value).clamp(EDGE, 1 - EDGE).logit()
+        return self.box.weighted_log_prob(unit, beta, self.prior.free)
+
+
+class Position(Latent):
+    """Its head is the closer look itself, which moves the attended place to the object (posterior.py)."""
+
+    name, unit = "position", "m"
+
+    def __init__(self, sizes: Sizes, prior: Prior) -> None:
+        super().__init__(sizes, prior)
+        self.prior = [prior]  # in a list: it is the posterior's module, not one of this head
+
+    def forward(self, look: Look) -> BasePoint:
+        return BasePoint(LogitNormal(look.base_point, look.log_width.exp()), self.prior[0])
+
+    @staticmethod
+    def errors(predicted: np.ndarray, true: np.ndarray, symmetry: np.ndarray) -> Float[np.ndarray, " pair"]:
+        """Metres between base points."""
+        return np.linalg.norm(predicted.astype(float) - true.astype(float), axis=-1)

@@ -1,0 +1,163 @@
+"""q(z | x): the recurrent inference network, one object at a time.
+
+Step t reads the picture, the canvas of the objects proposed so far and what that canvas leaves unexplained, and
+answers with the probability that one more object is there, its identity, and a distribution over its pose. Nothing
+in it depends on the number of steps: the same weights run for three objects or for nine. Nor does it know a camera: it
+is told the `View` of each picture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from air3d.model.attention import REACH, Attention, table_shares
+from air3d.model.distributions import Choice
+from air3d.model.encoder import Encoder
+from air3d.model.latents import Family, Latent, Look, Sizes
+from air3d.model.prior import Prior
+from air3d.model.ring_features import RingFeatures
+from scenes.catalogue import Catalogue
+from scenes.errors import UserError
+from scenes.view import View
+
+REFINEMENT_REACH = 0.05
+"""How far a closer look may still move an object, as a share of the table."""
+
+Pose = dict[str, Family]
+"""q of every latent of the table, given the identity, by name."""
+
+
+@dataclass
+class PosteriorConfig:
+    """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `refinement_steps`: how many
+    closer looks a pose is read from; from the second on they are centred on the object, whose yaw shows better then.
+
+    `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
+    Then it should have a `query`: without one it looks for the same at every step.
+    """
+
+    name: str = "air"
+    stem: int = 16
+    channels: int = 32
+    hidden: int = 128
+    yaw_bins: int = 12
+    initial_std: float = 0.5
+    refinement_steps: int = 2
+    residual: bool = True
+    query: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std", "refinement_steps"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
+
+
+@dataclass
+class Proposal:
+    """What a step says before its object is drawn: presence, identity, and the place that attention fell on."""
+
+    presence_logit: Float[Tensor, " batch"]
+    identity: Choice
+    attended: Float[Tensor, "batch feature"]
+    place: Float[Tensor, "batch 2"]
+    state: Float[Tensor, "batch hidden"]
+
+
+class Posterior(nn.Module):
+    """The network. `prior` gives the box of positions, `latents` the table of what is read off each object."""
+
+    def __init__(self, config: PosteriorConfig, catalogue: Catalogue, prior: Prior, latents: Sequence[type[Latent]]):
+        super().__init__()
+        self.config, self.identities, self.prior = config, len(catalogue), prior
+        identities = self.identities
+        self.encoder = Encoder(config.stem, config.channels)
+        channels, hidden = self.encoder.channels, config.hidden
+        self.attention = Attention(channels, hidden, config.query)
+        attended = channels + 2
+        self.normal = nn.LayerNorm(attended)
+        self.recurrence = nn.GRUCell(attended, hidden)
+        self.presence = mlp(2 * channels + attended + hidden, hidden, 1)
+        self.identity = mlp(attended + hidden, hidden, identities)
+        self.correction = mlp(attended + hidden + identities, hidden, 3, gain=0.1)
+        self.ring_features = RingFeatures(catalogue, config.yaw_bins, config.channels)
+        rings, known = self.ring_features.features, attended + hidden + identities
+        sizes = Sizes(rings, config.yaw_bins, known, config.initial_std)
+        self.latents = nn.ModuleDict({latent.name: latent(sizes, prior) for latent in latents})
+        self.refinement = mlp(rings * config.yaw_bins + known, hidden, 6, gain=0.1)
+
+    def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
+        return self.normal.weight.new_zeros(batch, self.config.hidden)
+
+    def propose(
+        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"], view: View
+    ) -> Proposal:
+        """Attend to one place of the feature map and say whether an object is there, and which."""
+        cells = rearrange(features, "batch channel row column -> batch (row column) channel")
+        contrast, places = normalise_cells(cells), table_shares(self.prior, view)
+        attention = self.attention(contrast, state, places)
+        values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
+        attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
+        state = self.recurrence(attended, state)
+        seen = torch.cat([attended, state], -1)
+        everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
+        presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
+        identity = Choice(logits=self.identity(seen))
+        place = attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
+        return Proposal(presence_logit, identity, seen, place, state)
+
+    def pose(
+        self,
+        proposal: Proposal,
+        identity: Int[Tensor, " batch"],
+        closeup: Float[Tensor, "batch 6 height width"],
+        view: View,
+    ) -> Pose:
+        """q of every latent of the attended object if it is a `identity`."""
+        look = self.look_closer(proposal, identity, closeup, view)
+        return {name: latent(look) for name, latent in self.latents.items()}
+
+    def look_closer(self, proposal: Proposal, identity: Tensor, closeup: Tensor, view: View) -> Look:
+        """A correction to the attended place, and then closer looks, each where the one before moved it, for the last
+        millimetres and what else is to be read. Where it looks counts as an observation, as the canvas does: no
+        gradient runs back through it."""
+        known = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
+        correction = self.correction(known)
+        place, height = proposal.place + REACH * correction[:, :2].tanh(), correction[:, 2:]
+        for _ in range(self.config.refinement_steps):
+            here = self.prior.to_metres(inside(place, height).detach().sigmoid())
+            rings = self.ring_features(closeup, identity, here, view)
+            read = self.refinement(torch.cat([rings.flatten(1), known], -1))
+            place, height = place + REFINEMENT_REACH * read[:, :2].tanh(), height + read[:, 2:3]
+        log_width = (read[:, 3:] + math.log(self.config.initial_std)).clamp(-6, 1.5)
+        return Look(rings, known, inside(place, height), log_width)
+
+
+def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:
+    """The centre of a LogitNormal: a place in shares of the table's sides, at the least just inside, and a height."""
+    return torch.cat([place.clamp(0.01, 0.99).logit(), height], -1)
+
+
+def normalise_cells(cells: Float[Tensor, "batch cell channel"]) -> Float[Tensor, "batch cell channel"]:
+    """Features less their mean over the picture, at the same scale for every channel (instance normalisation).
+
+    Most cells show the bare table. Left in, what they have in common drowns the object: every picture looks the same
+    to the heads, and the first identity that pays anywhere is chosen everywhere.
+    """
+    contrast = cells - cells.mean(1, keepdim=True)
+    return contrast / (contrast.square().mean(1, keepdim=True) + 0.05**2).sqrt()
+
+
+def mlp(inputs: int, hidden: int, outputs: int, gain: float = 1.0) -> nn.Sequential:
+    """Two layers; `gain` < 1 lets the answers begin near 0."""
+    last = nn.Linear(hidden, outputs)
+    with torch.no_grad():
+        last.weight.mul_(gain)
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), last)

@@ -1,0 +1,135 @@
+"""A second, sharper look at one place: what stands around it, ring by ring, to read how the object there is turned.
+
+The picture is sampled at full resolution on rings about the object's axis, through the camera. A turn of the object
+then is, but for perspective, hiding and shading, a shift along the rings, and the same weights read every yaw bin.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from air3d.model.distributions import Choice, LogitNormal
+from renderers.projection import to_view_axes
+from scenes.catalogue import Catalogue
+from scenes.view import View
+
+HEIGHTS = (0.5, 1.0)
+"""Of the rings, as shares of a mesh's height: what sticks out to the side, and what the lid shows."""
+
+RADII = 10
+"""RingSampler at each height."""
+
+REACH = 1.1
+"""Radius of the largest ring, as a share of a mesh's."""
+
+PER_BIN = 4
+"""Places along a ring for each yaw bin."""
+
+
+class RingSampler(nn.Module):
+    """Where the rings about an object are in its picture. They are as large and as high as its mesh."""
+
+    around: Tensor
+
+    def __init__(self, catalogue: Catalogue, angles: int):
+        super().__init__()
+        yaw = yaws(angles)
+        around = torch.stack([rings_of(mesh.radius, mesh.hull[:, 2].max(), yaw) for mesh in catalogue.meshes])
+        self.register_buffer("around", torch.as_tensor(around, dtype=torch.float32), persistent=False)
+
+    def grid(
+        self, identity: Int[Tensor, " batch"], position: Float[Tensor, "batch 3"], view: View
+    ) -> Float[Tensor, "batch ring angle 2"]:
+        """Where the rings about base points `position` (metres) lie in the picture, in the units of grid_sample:
+        (x, y) from -1 at the left and upper border to 1 at the right and lower one."""
+        seen = to_view_axes(self.around[identity] + position[:, None, None], view)
+        sides = view.intrinsics.new_tensor([view.width, view.height])
+        focal, centre = view.intrinsics[:, None, None].split(2, -1)
+        scale, shift = (-2 * focal / sides).to(seen), ((2 * centre + 1) / sides - 1).to(seen)
+        return seen[..., :2] * scale / seen[..., 2:].clamp_min(1e-3) + shift
+
+    def forward(
+        self, images: Float[Tensor, "batch channel height width"], identity: Tensor, position: Tensor, view: View
+    ) -> Float[Tensor, "batch channel ring angle"]:
+        grid = self.grid(identity, position, view)
+        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def yaws(angles: int) -> Float[Tensor, " angle"]:
+    """The middles of equal parts of (-pi, pi], radians."""
+    return (torch.arange(angles) + 0.5) * (2 * math.pi / angles) - math.pi
+
+
+def rings_of(radius: float, height: float, yaw: Float[Tensor, " angle"]) -> Float[Tensor, "ring angle 3"]:
+    """The places of all rings about a mesh of that radius and height, metres, from the base point."""
+    radii = (torch.arange(RADII) + 0.5) * (REACH * radius / RADII)
+    flat = radii[:, None, None] * torch.stack([yaw.cos(), yaw.sin()], -1)
+    return torch.cat([F.pad(flat, (0, 1), value=share * float(height)) for share in HEIGHTS])
+
+
+class RingFeatures(nn.Module):
+    """From the rings in picture and residual to features of every yaw bin, `features` of them."""
+
+    code: Tensor
+
+    def __init__(self, catalogue: Catalogue, yaw_bins: int, channels: int):
+        super().__init__()
+        angles = PER_BIN * yaw_bins
+        self.rings = RingSampler(catalogue, angles)
+        yaw = yaws(angles)
+        self.register_buffer("code", torch.stack([yaw.cos(), yaw.sin()]), persistent=False)
+        self.first = circular(6 * RADII * len(HEIGHTS) + 2, channels, 5, padding=2)
+        self.second = circular(channels, 2 * channels, 2 * PER_BIN, padding=PER_BIN // 2, stride=PER_BIN)
+        self.activation = nn.SiLU()
+        self.features = 2 * channels
+
+    def forward(
+        self,
+        closeup: Float[Tensor, "batch 6 height width"],
+        identity: Int[Tensor, " batch"],
+        position: Float[Tensor, "batch 3"],
+        view: View,
+    ) -> Float[Tensor, "batch feature bin"]:
+        seen = self.rings(closeup, identity, position, view)
+        contrast = instance_normalise(rearrange(seen, "batch channel ring angle -> batch (channel ring) angle"))
+        contrast = torch.cat([contrast, self.code.expand(len(contrast), -1, -1)], 1)
+        return self.activation(self.second(self.activation(self.first(contrast))))
+
+
+class YawHead(nn.Module):
+    """The yaw bin, and the place within each of them: the same weights at every bin, which sees its neighbours."""
+
+    def __init__(self, features: int, inputs: int, initial_std: float):
+        super().__init__()
+        self.known = nn.Linear(inputs, features)
+        self.between = circular(features, features, 3, padding=1)
+        self.activation = nn.SiLU()
+        self.last = nn.Conv1d(features, 3, 1)
+        with torch.no_grad():
+            self.last.weight.mul_(0.1)
+            assert self.last.bias is not None
+            self.last.bias.copy_(torch.tensor([0.0, 0.0, math.log(initial_std)]))
+
+    def forward(
+        self, rings: Float[Tensor, "batch feature bin"], attended: Float[Tensor, "batch input"]
+    ) -> tuple[Choice, LogitNormal]:
+        mixed = self.activation(self.between(rings) + self.known(attended)[..., None])
+        logits, mean, log_std = self.last(mixed).unbind(1)
+        return Choice(logits=logits), LogitNormal(mean, log_std.clamp(-6, 1.5).exp())
+
+
+def instance_normalise(rings: Float[Tensor, "batch ring angle"]) -> Float[Tensor, "batch ring angle"]:
+    """What changes along each ring, at one scale for all of them: what does not change says nothing about the yaw."""
+    contrast = rings - rings.mean(-1, keepdim=True)
+    return contrast / (contrast.square().mean((1, 2), keepdim=True) + 0.05**2).sqrt()
+
+
+def circular(inputs: int, outputs: int, kernel: int, **options: int) -> nn.Conv1d:
+    """A convolution along a circle."""
+    return nn.Conv1d(inputs, outputs, kernel, padding_mode="circular", **options)  # type: ignore[arg-type]

@@ -1,0 +1,141 @@
+"""What might have been drawn instead: every yaw bin and every identity of one step's object.
+
+Each of them is painted on the canvas before the object, everything else held, without gradient; what is differentiated
+are their probabilities. Some estimators take the expectation over them exactly, and the wake-phase term says where
+they should be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from air3d.model.air import Air, Step
+from air3d.model.batches import select_rows
+from air3d.model.distributions import Choice, wake_cross_entropy
+from air3d.model.latents.rotation import Yaw
+from air3d.model.likelihood import log_likelihood
+from air3d.model.policies import Sample, sample_of
+from scenes.objects import Objects
+
+
+@dataclass
+class Counterfactuals:
+    """What the alternatives of a step's object came to, where it was asked for: fields of `ElboTerms`."""
+
+    yaw_expectation: Float[Tensor, " picture"] | None
+    identity_expectation: Float[Tensor, " batch"] | None
+    wake_phase: Float[Tensor, " picture"] | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which expectations are wanted, and whether the wake-phase term is."""
+
+    yaw: bool
+    identity: bool
+    wake_phase: bool
+
+
+class Counterfactual:
+    """Asks the renderer what a step's picture would be like with another object in the place of the one drawn."""
+
+    def __init__(self, air: Air, symmetries: tuple[int, ...], sigma: float) -> None:
+        self.air, self.sigma = air, sigma
+        self.turns = torch.tensor(symmetries, device=air.prior.low.device) != 0  # False for bodies of revolution
+
+    def __call__(self, step: Step, asked: Asked) -> Counterfactuals:
+        """All but the expectation over identities is for the first sample of each picture alone."""
+        yaw, identity, wake_phase = None, None, []
+        if asked.yaw or asked.wake_phase:
+            expectation, cross_entropy = self.yaw_expectation(select_rows(step, step.first))
+            yaw = expectation if asked.yaw else None
+            wake_phase.append(cross_entropy)
+        if asked.identity or asked.wake_phase:
+            rows = step if asked.identity else select_rows(step, step.first)
+            expectation, cross_entropy = self.identity_expectation(rows)
+            identity = expectation if asked.identity else None
+            wake_phase.append(cross_entropy[step.first] if asked.identity else cross_entropy)
+        return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if asked.wake_phase else None)
+
+    def yaw_expectation(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+        """E log p(x | .., yaw) over the yaw bins of each object, and their wake-phase cross-entropy.
+
+        Both are 0 for a body of revolution, which looks alike in all bins but for its facets.
+        """
+        nothing = step.proposal.presence_logit.new_zeros(len(step.pictures))
+        rows = self.turns[drawn(step).choices["identity"]].nonzero().squeeze(-1)
+        if not len(rows):
+            return nothing, nothing
+        step = select_rows(step, rows)
+        values, choice = self.per_bin(step), yaw_of(step).choice
+        values = values - values.mean(1, keepdim=True)
+        expected, cross_entropy = (choice.probs * values).sum(1), wake_cross_entropy(values, choice.logits)
+        return nothing.index_put((rows,), expected), nothing.index_put((rows,), cross_entropy)
+
+    @torch.no_grad()
+    def per_bin(self, step: Step) -> Float[Tensor, "batch bin"]:
+        """log p(x | .., yaw) of each object in every yaw bin."""
+        objects, yaws = step.decision.objects, yaw_of(step).alternatives(drawn(step).noise["rotation"])
+        # one after the other: canvases for all of them would not stay in a cache
+        turned = (replace(objects, rotation=yaw[:, None]) for yaw in yaws.unbind(1))
+        return torch.stack([self.log_likelihood(step, other) for other in turned], 1)
+
+    def identity_expectation(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+        """E F_t over the identities of each object, less the F_t of the one that was drawn; and their wake-phase
+        cross-entropy."""
+        values, choice = self.per_identity(step), step.proposal.identity
+        values = values - values.gather(-1, drawn(step).choices["identity"][:, None])
+        return (choice.probs * values).sum(-1), wake_cross_entropy(values, choice.logits)
+
+    @torch.no_grad()
+    def per_identity(self, step: Step) -> Float[Tensor, "batch identity"]:
+        """F_t of each object, had it been a k: log p(x | .., k) less what a k costs.
+
+        Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
+        with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
+        """
+        kinds, identity = step.proposal.identity.logits.shape[-1], drawn(step).choices["identity"]
+        here = log_likelihood(step.image, step.pictures, self.sigma) - drawn(step).kl
+        shifted = torch.stack([here, *(self.instead(step, (identity + k) % kinds) for k in range(1, kinds))], 1)
+        return shifted.gather(1, (torch.arange(kinds, device=shifted.device) - identity[:, None]) % kinds)
+
+    def instead(self, step: Step, identity: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """F_t with an object of that identity in the place of the one that was drawn."""
+        before = drawn(step)
+        pose = self.air.posterior.pose(step.proposal, identity, step.closeup, step.view)
+        choices = {
+            name: same_quantile(before.choices[name], before.pose[name].choice, family.choice)
+            for name, family in pose.items()
+            if family.choice is not None
+        }
+        other = sample_of(step.proposal.identity, pose, {"identity": identity, **choices}, before.noise)
+        return self.log_likelihood(step, other.objects) - other.kl
+
+    def log_likelihood(self, step: Step, objects: Objects) -> Float[Tensor, " batch"]:
+        """log p(x | ..) with these objects on the canvas before the step."""
+        renderer = self.air.renderer
+        image = renderer.develop(renderer.paint(step.before, objects, step.view), step.view)
+        return log_likelihood(image, step.pictures, self.sigma)
+
+
+def drawn(step: Step) -> Sample:
+    assert isinstance(step.decision, Sample)
+    return step.decision
+
+
+def yaw_of(step: Step) -> Yaw:
+    yaw = step.decision.pose["rotation"]
+    assert isinstance(yaw, Yaw)
+    return yaw
+
+
+def same_quantile(drawn: Int[Tensor, " batch"], before: Choice | None, after: Choice) -> Int[Tensor, " batch"]:
+    """A draw from `after` by the random number that gave `drawn` from `before`: the same one where the two agree."""
+    assert before is not None
+    upper = before.probs.cumsum(-1).gather(-1, drawn[:, None])
+    number = upper - torch.rand_like(upper) * before.probs.gather(-1, drawn[:, None])
+    return (number >= after.probs.cumsum(-1)[:, :-1]).sum(-1)

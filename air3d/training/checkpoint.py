@@ -1,0 +1,129 @@
+"""A run on disk: config.yaml, last.pt and best.pt, written whole or not at all, read without executing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from air3d.cli import typed
+from air3d.files import atomic
+from air3d.training.config import Config
+from air3d.training.earlier import renamed_settings, renamed_weights
+from air3d.training.run import Run, build
+from scenes.errors import UserError
+
+FORMAT = "air3d-checkpoint-1"
+RELEASED = "model.safetensors"
+
+
+def save_config(config: Config, run_dir: Path) -> None:
+    with atomic(run_dir / "config.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(config.plain(), sort_keys=False))
+
+
+def load_config(run_dir: Path | str) -> Config:
+    """The configuration a run was started with. Raises UserError where there is none, it does not parse, or a version
+    of this program wrote it whose settings are not those of today."""
+    stored = stored_settings(run_dir)
+    try:
+        return typed(renamed_settings(stored, str(run_dir)), Config)
+    except UserError as error:
+        path = Path(run_dir) / "config.yaml"
+        raise UserError(f"{path}: {error}; was it edited, or written by another version?") from error
+
+
+def newer_settings(run_dir: Path | str) -> list[str]:
+    """Settings (`supervised.beta`) that came after that run was begun: its config.yaml does not say them."""
+
+    def missing(today: Mapping[str, Any], stored: Any, path: str = "") -> Iterator[str]:
+        for name, value in today.items():
+            if not isinstance(stored, Mapping) or name not in stored:
+                yield path + name
+            elif isinstance(value, Mapping):
+                yield from missing(value, stored[name], f"{path}{name}.")
+
+    return list(missing(load_config(run_dir).plain(), renamed_settings(stored_settings(run_dir), str(run_dir))))
+
+
+def stored_settings(run_dir: Path | str) -> dict[str, Any]:
+    """What stands in a run's config.yaml. Raises UserError where there is none or it holds none."""
+    path = Path(run_dir) / "config.yaml"
+    try:
+        stored = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"{run_dir} is not a run: it has no config.yaml (train.py prints the folder it writes)"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    if not isinstance(stored, dict):
+        raise UserError(f"{path} is damaged: it holds no settings")
+    return stored
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    with atomic(path) as temporary:
+        torch.save({"format": FORMAT, **state}, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The dictionary that save_checkpoint was given. Tensors and plain values only: nothing loaded may execute."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist: the run was stopped before its first checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is cut short or no checkpoint
+        raise UserError(f"{path} is truncated or no checkpoint; put a whole best.pt or last.pt in its place") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise UserError(f"{path} is not a checkpoint of this version ({FORMAT})")
+    return state
+
+
+def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
+    """Put a checkpoint's weights into a run's model. Raises UserError if they belong to another scene or model."""
+    names = list(run.scene.catalogue.names)
+    if state["identities"] != names:
+        raise UserError(f"{path} was trained on {', '.join(state['identities'])}, not on {', '.join(names)}")
+    try:
+        run.model.load_state_dict(renamed_weights(state["model"]))
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit the model of config.yaml: was config.yaml edited?") from error
+
+
+def save_weights(path: Path, run: Run) -> None:
+    """A network to hand on: safetensors, which hold numbers and nothing else, and the names it was trained on."""
+    about = {"format": FORMAT, "identities": "\n".join(run.scene.catalogue.names)}
+    with atomic(path) as temporary:
+        save_file({name: value.contiguous() for name, value in run.model.state_dict().items()}, temporary, about)
+        temporary.chmod(0o644)  # safetensors lets nobody else read it
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """What save_weights wrote, as the part of a checkpoint that `load_weights` takes."""
+    try:
+        with safe_open(path, "pt") as file:
+            about, model = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is truncated or holds no safetensors; put a whole one in its place") from error
+    if about.get("format") != FORMAT:
+        raise UserError(f"{path} is not a network of this version ({FORMAT})")
+    return {"identities": about["identities"].split("\n"), "model": model}
+
+
+def load_run(run_dir: Path | str, device: str = "cpu") -> Run:
+    """A trained run, ready for inference: the network that was released from it, otherwise the best checkpoint, or the
+    last where there is no best yet. It runs on `device`, wherever it was trained."""
+    run_dir = Path(run_dir)
+    run = build(replace(load_config(run_dir), device=device))
+    there = (path for name in (RELEASED, "best.pt") if (path := run_dir / name).exists())
+    path = next(there, run_dir / "last.pt")
+    load_weights(run, read_weights(path) if path.name == RELEASED else load_checkpoint(path), path)
+    run.model.eval()
+    return run

@@ -1,0 +1,46 @@
+"""Has the posterior stopped looking at the picture? The ways in which AIR fails, told from its answers alone.
+
+The prior says how answers should vary: counts and identities are uniform, positions fill the table. A network that
+gives (nearly) all held-out pictures the same answer has found what costs least on average; none was seen to come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from air3d.model.prior import Prior
+from scenes.objects import Objects
+
+ALIKE = 0.98  # share of the answers
+FEW = 20  # answers from which nothing is concluded
+RARE = 0.7  # of what the prior says is an identity's share of the answers when it is being given up
+UNLIKELY = 4.0  # standard deviations: so few of an identity are no accident
+CLOSE = 0.05  # spread of all positions, as a share of the table's
+
+
+def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
+    """In words what (nearly) every answer to a batch of held-out pictures has in common; None where they vary."""
+    present = torch.as_tensor(found.presence) > 0.5
+    count, identity = present.sum(1), torch.as_tensor(found.identity)[present]
+    if prior.max_objects > prior.min_objects and len(count) >= FEW and (most := common(count)) is not None:
+        return "no object is ever found" if most == 0 else f"every picture is said to show {most} objects"
+    if len(names) > 1 and len(identity) >= FEW and (most := common(identity)) is not None:
+        return f"every object is said to be a {names[most]}"
+    given, share = identity.bincount(minlength=len(names)), 1 / len(names)
+    expected, spread = share * len(identity), (share * (1 - share) * len(identity)) ** 0.5
+    if given.min() < min(RARE * expected, expected - UNLIKELY * spread):
+        rarest = int(given.argmin())
+        return f"too few objects are said to be a {names[rarest]} ({given[rarest]} of {len(identity)})"
+    position = prior.to_unit(torch.as_tensor(found.position)[present])[:, prior.free > 0]
+    if len(position) >= FEW and position.std(0).max() < CLOSE:
+        return "every object is said to stand in the same place"
+    return None
+
+
+def common(answers: Tensor) -> int | None:
+    """The answer that nearly all have in common."""
+    values, numbers = answers.unique(return_counts=True)
+    return int(values[numbers.argmax()]) if numbers.max() >= ALIKE * len(answers) else None

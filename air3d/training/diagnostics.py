@@ -1,0 +1,71 @@
+"""A look at training itself, between its steps: how noisy its gradient is, and how much of a step the renderer takes.
+
+Nothing that training depends on is changed by it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from air3d.objectives import Objective, Weights
+from scenes.objects import Objects
+from scenes.view import View
+
+DRAWS = 4
+RENDERER = ("_Pose", "_Paint", "_Develop")
+"""Names of the renderers' own operations, forward and backward."""
+
+
+def gradient_diagnostics(
+    objective: Objective,
+    parameters: Sequence[Tensor],
+    pictures: Float[Tensor, "picture height width 3"],
+    view: View,
+    truth: Objects,
+    weights: Weights,
+) -> dict[str, float]:
+    """Gradients of `DRAWS` passes over the same pictures, which differ by the draws of the posterior alone.
+
+    val/gradient_variance: the trace of their covariance, in units of the loss; val/gradient_noise: the same as a share
+    of their mean square (0: no noise, 1: nothing else); perf/renderer_share: of the processor time of a pass.
+    """
+    kept = copy.deepcopy(objective.learned.state_dict())
+    gradients, share = [], 0.0
+    for draw in range(DRAWS):
+        for parameter in parameters:
+            parameter.grad = None
+        if draw == 0:
+            with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
+                backward(objective, pictures, view, truth, weights)
+            share = renderer_share(profiler)
+        else:
+            backward(objective, pictures, view, truth, weights)
+        gradients.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
+    for parameter in parameters:
+        parameter.grad = None
+    objective.learned.load_state_dict(kept)
+    variance, noise = spread(torch.stack(gradients))
+    return {"val/gradient_variance": variance, "val/gradient_noise": noise, "perf/renderer_share": share}
+
+
+def backward(objective: Objective, pictures: Tensor, view: View, truth: Objects, weights: Weights) -> None:
+    objective(pictures, view, weights, truth if objective.labelled else None)[0].backward()
+
+
+def spread(gradients: Float[Tensor, "draw parameter"]) -> tuple[float, float]:
+    """Total variance of the draws, and its share of their mean square, both from estimates without bias."""
+    variance, square = gradients.var(0).sum(), gradients.square().sum(1).mean()
+    return variance.item(), min(1.0, (variance / square.clamp_min(1e-30)).item())
+
+
+def renderer_share(profiler: profile) -> float:
+    """Share of the processor time spent in the renderers' operations."""
+    spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    mine = sum(time for name, time in spent.items() if any(word in name for word in RENDERER))
+    return mine / max(sum(spent.values()), 1e-9)
