@@ -1,0 +1,1 @@
+"""Against the truth: test scenes, matching, metrics, calibration."""
