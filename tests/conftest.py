@@ -42,7 +42,7 @@ CHECKED = [
     "renderers.projection",
     "renderers.reference",
     "renderers.shading",
-    "renderers.streaming",
+    "renderers.streaming.backend",
 ]
 
 install_import_hook(CHECKED, "beartype.beartype")
