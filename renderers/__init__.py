@@ -1,12 +1,11 @@
-"""How a scene looks: camera, shading, canvas, and the backends that splat triangles. No network, no prior.
+"""How a scene looks: projection, shading, canvas, and the backends that splat triangles. No network, no prior.
 
-``build_renderer("streaming", scene)`` picks a backend by name, ``"auto"`` the right one for a device; one file and one
-yaml each.
+``build_renderer("streaming", scene)`` picks a backend by name, ``"auto"`` the right one for a device; one module and
+one yaml each.
 """
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from importlib.util import find_spec
 import torch
 
 from renderers.base import Renderer, RendererConfig
-from scenes.errors import UserError
+from scenes.errors import UserError, nearest
 from scenes.scene import Scene
 
 BACKENDS = {  # module -> class, imported only when asked for
@@ -28,14 +27,13 @@ BACKENDS = {  # module -> class, imported only when asked for
 def build_renderer(
     name: str, scene: Scene, settings: RendererConfig | None = None, device: torch.device | str = "cpu"
 ) -> Renderer:
-    """The backend ``name`` for a scene's catalogue, camera and background, on ``device``.
+    """The backend ``name`` for a scene's catalogue, on ``device``.
 
     Raises UserError for an unknown name and for a backend that is not installed.
     """
     name = automatic(torch.device(device)) if name == "auto" else name
     if name not in BACKENDS:
-        near = difflib.get_close_matches(name, BACKENDS, n=1, cutoff=0.0)[0]
-        raise UserError(f"there is no renderer '{name}': did you mean '{near}'? (known: auto, {', '.join(BACKENDS)})")
+        raise UserError(f"there is no renderer={name}; {nearest(name, ['auto', *BACKENDS])}")
     module = import_module(f"renderers.{name}")
     return getattr(module, BACKENDS[name])(scene, replace(settings or RendererConfig(), name=name)).to(device)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -12,25 +10,26 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from renderers import canvas as canvases
-from renderers.projection import to_ndc, to_view
-from renderers.shading import shade
+from renderers.projection import lenses, rows, to_ndc, to_view, yaw_matrix
+from renderers.shading import shade, surfaces, towards_light
+from scenes.arrays import shared
+from scenes.camera import FAR, NEAR
 from scenes.errors import UserError
 from scenes.objects import Objects
 from scenes.scene import Scene
+from scenes.view import View
 
 
 @dataclass  # not frozen: OmegaConf makes frozen ones read-only before it can fill them
 class RendererConfig:
-    """Every choice about how things look. ``sigma`` and ``blur_radius`` are squared NDC lengths."""
+    """Every choice about how things are painted. ``sigma`` and ``blur_radius`` are squared NDC lengths."""
 
     name: str = "auto"
     sigma: float = 1e-5  # softness of silhouettes: right for triangles of about two pixels at 64 px, 1e-4 shows seams
-    gamma: float = 1e-4  # softness of depth, in units of zfar - znear
+    gamma: float = 1e-4  # softness of depth, in units of FAR - NEAR (scenes/camera.py)
     blur_radius: float | None = None  # where a triangle's influence ends; default: where p falls to 1e-4
     cull_backfaces: bool = True  # the catalogue's meshes are closed
-    ambient: float = 0.55
-    diffuse: float = 0.45
-    light: tuple[float, float, float] = (0.5, -0.4, 0.8)  # towards the light, world axes, any length
+    antialias: int = 1  # a pixel is the mean of so many times so many; 1 is off
     faces_per_pixel: int = 100  # pytorch3d only: the nearest triangles a pixel keeps, the others are lost
     black_box: str = "streaming"  # finite_difference only: what paints
     position_step: float = 2e-3  # finite_difference only: metres to either side
@@ -41,10 +40,8 @@ class RendererConfig:
             raise UserError(f"renderer.sigma={self.sigma} and renderer.gamma={self.gamma} must both be above 0")
         if self.blur_radius is not None and self.blur_radius < 0:
             raise UserError(f"renderer.blur_radius={self.blur_radius} is a squared length: 0 or more, or null")
-        if min(self.ambient, self.diffuse) < 0 or self.ambient + self.diffuse > 1 + 1e-6:
-            raise UserError("renderer.ambient and renderer.diffuse must be 0 or more and add up to 1 at most")
-        if len(self.light) != 3 or not math.hypot(*self.light) > 0:
-            raise UserError(f"renderer.light={list(self.light)} must be a direction of three numbers, not all 0")
+        if not 1 <= self.antialias <= 8:
+            raise UserError(f"renderer.antialias={self.antialias} must be a whole number from 1 (off) to 8")
         for name in ("faces_per_pixel", "position_step", "rotation_step"):
             if not getattr(self, name) > 0:
                 raise UserError(f"renderer.{name}={getattr(self, name)} must be above 0")
@@ -56,7 +53,11 @@ class RendererConfig:
 
 
 class Renderer(nn.Module):
-    """Paints a scene's catalogue as its camera sees it, one object at a time. A backend only adds ``splat``."""
+    """Paints the objects of a catalogue as a view shows them. A backend only adds ``splat``.
+
+    ``Objects`` and ``View`` hold tensors (``renderers.convert.to_torch``) for the same B pictures; a view of one
+    picture serves any number. Every continuous number of either gets its gradient.
+    """
 
     vertices: Tensor
     normals: Tensor
@@ -64,118 +65,137 @@ class Renderer(nn.Module):
     faces: Tensor
     face_count: Tensor
     vertex_count: Tensor
-    background: Tensor
-    light: Tensor
-    camera_rotation: Tensor
-    camera_translation: Tensor
+    first: Tensor
+    resting: Tensor
 
     def __init__(self, scene: Scene, settings: RendererConfig) -> None:
         super().__init__()
-        self.settings, camera = settings, scene.camera
-        self.height, self.width, self.znear, self.zfar = camera.height, camera.width, camera.znear, camera.zfar
-        self.scale = camera.scale
-        packed = scene.catalogue.packed()
-        floats = {
-            "vertices": packed.vertices,
-            "normals": packed.normals,
-            "albedo": packed.colours,
-            "background": scene.background,
-            "camera_rotation": camera.rotation,
-            "camera_translation": camera.translation,
-            "light": [x / math.hypot(*settings.light) for x in settings.light],
-        }
+        self.settings, packed = settings, scene.catalogue.packed()
+        floats = {"vertices": packed.vertices, "normals": packed.normals, "albedo": packed.colours}
         for name, values in floats.items():
             self.register_buffer(name, torch.as_tensor(values).to(torch.float32, copy=True), persistent=False)
         counts = {"face_count": packed.face_count, "vertex_count": packed.vertex_count}
         for name, values in {"faces": packed.faces, **counts}.items():
             self.register_buffer(name, torch.as_tensor(values).to(torch.int32, copy=True), persistent=False)
+        first = torch.as_tensor(packed.first).to(torch.int64, copy=True)
+        self.register_buffer("first", first, persistent=False)
+        end = first.new_tensor([len(packed.faces)])
+        self.register_buffer("resting", torch.diff(first, append=end), persistent=False)
 
-    def blank(self, batch: int) -> Float[Tensor, "batch height width 6"]:
-        """An empty canvas for each of ``batch`` pictures."""
-        return canvases.blank(batch, self.height, self.width, self.vertices)
+    @property
+    def device(self) -> torch.device:
+        """Where it paints."""
+        return self.vertices.device
+
+    def blank(self, view: View) -> Float[Tensor, "batch tall wide 6"]:
+        """An empty canvas for each picture; ``settings.antialias`` times as tall and as wide."""
+        times = self.settings.antialias
+        return canvases.blank(len(view), times * view.height, times * view.width, self.vertices)
 
     def paint(
-        self,
-        canvas: Float[Tensor, "batch height width 6"],
-        identity: Int[Tensor, "batch"],
-        position: Float[Tensor, "batch 3"],
-        rotation: Float[Tensor, "batch"],
-        presence: Float[Tensor, "batch"] | None = None,
-    ) -> Float[Tensor, "batch height width 6"]:
-        """A new canvas with one more object on each picture; nothing where ``presence`` is 0.
+        self, canvas: Float[Tensor, "batch tall wide 6"], objects: Objects, view: View
+    ) -> Float[Tensor, "batch tall wide 6"]:
+        """A new canvas with more objects on each picture, those that are present.
 
-        Differentiable with respect to canvas, position (metres) and rotation (radians). Raises UserError when an
-        object reaches the camera's near plane or its pose is not finite.
+        Differentiable with respect to canvas, objects and view. Raises UserError when an object reaches the camera's
+        near plane or its pose is not finite, IndexError for an identity or face that the catalogue does not have.
         """
-        painted = torch.ones_like(identity, dtype=torch.bool) if presence is None else presence.detach() > 0.5
-        return self.add(canvas, *(x[:, None] for x in (identity, position, rotation, painted)))
+        entry, view = self.entry(objects), fitting(view, len(objects))
+        corners, colours = self.pose(objects, view, entry)
+        painted = objects.presence.detach() > 0.5
+        self.check(corners, objects, painted)
+        return self.splat(canvas, corners, colours, entry, painted)
 
-    def add(self, canvas: Tensor, identity: Tensor, position: Tensor, rotation: Tensor, painted: Tensor) -> Tensor:
-        """``paint`` for any number of objects on each picture at once: the arguments are those of ``Objects``."""
-        vertices, colours = self.pose(identity, position, rotation)
-        self.check(vertices, position, rotation)
-        return self.splat(canvas, vertices, colours, identity, painted)
+    def entry(self, objects: Objects) -> Int[Tensor, "batch object"]:
+        """Which mesh, turned to which face, each object is: an index into the packed catalogue."""
+        identity, face = objects.identity, objects.face
+        known = identity.clamp(0, len(self.first) - 1)
+        if not ((known == identity) & (face >= 0) & (face < self.resting[known])).all():
+            raise IndexError(f"an identity or resting face is not one of the {len(self.first)} meshes of the catalogue")
+        return self.first[known] + face
 
     def pose(
-        self,
-        identity: Int[Tensor, "batch object"],
-        position: Float[Tensor, "batch object 3"],
-        rotation: Float[Tensor, "batch object"],
+        self, objects: Objects, view: View, entry: Int[Tensor, "batch object"]
     ) -> tuple[Float[Tensor, "batch object vertex 3"], Float[Tensor, "batch object vertex 3"]]:
         """Corners ``(x_ndc, y_ndc, z_view)`` and their shaded colours."""
-        shape, mesh = identity.shape, identity.flatten()
-        pose = position.flatten(0, 1), rotation.flatten()
-        view = to_view(self.vertices[mesh], *pose, self.camera_rotation, self.camera_translation)
-        return to_ndc(view, self.scale).unflatten(0, shape), self.shade(identity, rotation)
-
-    def shade(
-        self, identity: Int[Tensor, "batch object"], rotation: Float[Tensor, "batch object"]
-    ) -> Float[Tensor, "batch object vertex 3"]:
-        """The colours of all corners in this light."""
-        shape, mesh, settings = identity.shape, identity.flatten(), self.settings
-        light = self.light, settings.ambient, settings.diffuse
-        return shade(self.albedo[mesh], self.normals[mesh], rotation.flatten(), *light).unflatten(0, shape)
+        (turn, shift, towards), mesh = placed(objects, view), entry.flatten()
+        points = torch.baddbmm(shift[:, None], self.vertices[mesh], turn)
+        corners = to_ndc(points, rows(lenses(view), objects.slots))
+        colours = shade(self.albedo[mesh], self.normals[mesh], towards, surfaces(view, objects.tint, objects.slots))
+        return corners.unflatten(0, entry.shape), colours.unflatten(0, entry.shape)
 
     def splat(
         self,
-        canvas: Float[Tensor, "batch height width 6"],
-        vertices: Float[Tensor, "batch object vertex 3"],
+        canvas: Float[Tensor, "batch tall wide 6"],
+        corners: Float[Tensor, "batch object vertex 3"],
         colours: Float[Tensor, "batch object vertex 3"],
-        identity: Int[Tensor, "batch object"],
+        entry: Int[Tensor, "batch object"],
         painted: Bool[Tensor, "batch object"],
-    ) -> Float[Tensor, "batch height width 6"]:
-        """Merge the triangles of each mesh ``identity`` into the canvas, where ``painted`` is true."""
+    ) -> Float[Tensor, "batch tall wide 6"]:
+        """Merge the triangles of each mesh ``entry`` into the canvas, where ``painted`` is true."""
         raise NotImplementedError
 
-    def develop(self, canvas: Float[Tensor, "batch height width 6"]) -> Float[Tensor, "batch height width 3"]:
+    def develop(self, canvas: Float[Tensor, "batch tall wide 6"], view: View) -> Float[Tensor, "batch height width 3"]:
         """The picture of a canvas, in [0, 1]."""
-        return canvases.develop(canvas, self.background, self.settings.gamma)
+        times = self.settings.antialias
+        background = empty_table(view)
+        if background.shape[1] > 1:
+            background = canvases.enlarged(background, times)
+        return canvases.averaged(self.compose(canvas, background), times)
 
-    @contextmanager
-    def softened(self, settings: RendererConfig) -> Iterator[None]:
-        """Paint with other settings for a while, as a schedule of sigma, gamma or blur asks for."""
-        before, self.settings = self.settings, settings
-        try:
-            yield
-        finally:
-            self.settings = before
+    def compose(
+        self, canvas: Float[Tensor, "batch tall wide 6"], background: Float[Tensor, "#batch #tall #wide 3"]
+    ) -> Float[Tensor, "batch tall wide 3"]:
+        """The colour of each pixel of a canvas over its background."""
+        return canvases.compose(canvas, background, self.settings.gamma)
 
-    def render(self, objects: Objects) -> Float[Tensor, "batch height width 3"]:
-        """The picture of whole scenes (tensors; see ``renderers.convert.to_torch``), all objects in one pass."""
-        canvas, painted = self.blank(len(objects)), objects.presence.detach() > 0.5
-        return self.develop(self.add(canvas, objects.identity, objects.position, objects.rotation, painted))
+    def render(self, objects: Objects, view: View) -> Float[Tensor, "batch height width 3"]:
+        """The pictures of whole scenes, all objects in one pass."""
+        view = fitting(view, len(objects))
+        return self.develop(self.paint(self.blank(view), objects, view), view)
 
-    def check(self, vertices: Tensor, position: Tensor, rotation: Tensor) -> None:
+    def check(self, corners: Tensor, objects: Objects, painted: Tensor) -> None:
         """Near clipping is not implemented: on a table nothing comes that close, so it is refused."""
-        if not (torch.isfinite(position).all() and torch.isfinite(rotation).all()):
+        if not (torch.isfinite(objects.position).all() and torch.isfinite(objects.rotation).all()):
             raise UserError("an object's position or rotation is not a finite number: lower the learning rate")
-        nearest = self.depth(vertices.detach()).amin().item() if vertices.numel() else math.inf
-        if not nearest > self.znear:
+        if objects.size is not None and not (objects.size.detach() > 0).logical_or(~painted).all():
+            raise UserError("an object's size must be a finite number above 0")
+        if not corners.numel():
+            return
+        nearest = self.depth(corners.detach()).amin(-1).masked_fill(~painted, math.inf).amin().item()
+        if not nearest > NEAR:
             raise UserError(
-                f"an object comes within {nearest:.3g} m of the camera, whose near plane is at {self.znear:g} m: "
+                f"an object comes within {nearest:.3g} m of the camera, whose near plane is at {NEAR:g} m: "
                 "move the camera away from the table"
             )
 
-    def depth(self, vertices: Float[Tensor, "*batch vertex 3"]) -> Tensor:
+    def depth(self, corners: Float[Tensor, "*batch vertex 3"]) -> Float[Tensor, "*batch vertex"]:
         """Metres along the view axis of what ``pose`` returns."""
-        return vertices[..., 2]
+        return corners[..., 2]
+
+
+def placed(objects: Objects, view: View) -> tuple[Tensor, Tensor, Tensor]:
+    """Of every object what leads from its own axes to view axes, turn [M, 3, 3] and shift [M, 3] (see ``to_view``),
+    and the direction towards the light in its own axes, [M, 3]."""
+    fields = view.camera_rotation, view.camera_translation, view.light
+    camera_rotation, camera_translation, light = (rows(field, objects.slots) for field in fields)
+    yaw, size = yaw_matrix(objects.rotation.flatten()), objects.size
+    position, size = objects.position.flatten(0, 1), None if size is None else size.flatten()
+    turn, shift = to_view(yaw, position, size, camera_rotation, camera_translation)
+    return turn, shift, towards_light(yaw, light)
+
+
+def fitting(view: View, batch: int) -> View:
+    """The view for ``batch`` pictures. Raises ValueError for one of another number of pictures, unless it is one."""
+    if len(view) not in (1, batch):
+        raise ValueError(f"a view of {len(view)} pictures does not fit {batch} scenes")
+    return view if len(view) == batch else view.repeat(batch)
+
+
+def empty_table(view: View) -> Float[Tensor, "#batch #height #width 3"]:
+    """What is seen where nothing stands, to be broadcast against pictures; one row where all pictures share it."""
+    background = view.background[:1] if shared(view.background) else view.background
+    return background if background.dim() == 4 else background[:, None, None]
+
+
+__all__ = ["FAR", "NEAR", "Renderer", "RendererConfig", "empty_table", "fitting", "placed"]

@@ -47,7 +47,7 @@ def merge(
     zinv = torch.where(hit, (zfar - z) / (zfar - znear), 0)
 
     before = canvas[..., DEPTH].detach()
-    after = torch.maximum(before, zinv.detach().amax(-1))  # m: no gradient, see ``develop``
+    after = torch.maximum(before, zinv.detach().amax(-1))  # m: no gradient, see ``compose``
     fade = torch.exp((before - after) / gamma)[..., None]
     q = p * torch.exp((zinv - after[..., None]) / gamma)
     weight = fade * canvas[..., WEIGHT, None] + q.sum(-1, keepdim=True)
@@ -56,8 +56,8 @@ def merge(
     return torch.cat([after[..., None], weight, colour, clear], -1)
 
 
-def develop(
-    canvas: Float[Tensor, "batch height width 6"], background: Float[Tensor, "3"], gamma: float
+def compose(
+    canvas: Float[Tensor, "batch height width 6"], background: Float[Tensor, "#batch #height #width 3"], gamma: float
 ) -> Float[Tensor, "batch height width 3"]:
     """Picture in [0, 1] of a canvas: ``alpha rgb + (1 - alpha) background``.
 
@@ -71,3 +71,19 @@ def develop(
     rgb = (canvas[..., COLOUR] + delta * background) / (weight + delta)
     alpha = -torch.expm1(canvas[..., LOG_CLEAR, None])
     return alpha * rgb + (1 - alpha) * background
+
+
+def enlarged(
+    pictures: Float[Tensor, "batch height width channel"], times: int
+) -> Float[Tensor, "batch tall wide channel"]:
+    """Every pixel as a square of ``times`` by ``times`` equal ones."""
+    return pictures if times == 1 else pictures.repeat_interleave(times, 1).repeat_interleave(times, 2)
+
+
+def averaged(
+    pictures: Float[Tensor, "batch tall wide channel"], times: int
+) -> Float[Tensor, "batch height width channel"]:
+    """The mean of every square of ``times`` by ``times`` pixels."""
+    if times == 1:
+        return pictures
+    return pictures.unflatten(2, (-1, times)).unflatten(1, (-1, times)).mean((2, 4))

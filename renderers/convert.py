@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from scenes.arrays import numpy_of, shared, spread
 from scenes.objects import Objects
+from scenes.view import View
+
+Described = TypeVar("Described", Objects, View)
 
 
-def to_torch(objects: Objects, device: torch.device | str | None = None) -> Objects:
-    """The same objects as tensors; float arrays become float32, ``identity`` int64."""
-    return _each(objects, lambda array: _tensor(array, device))
+def to_torch(described: Described, device: torch.device | str | None = None) -> Described:
+    """The same objects or views as tensors; floats become float32, ``identity`` and ``face`` int64. What a view's
+    pictures share stays shared."""
+    if isinstance(described, View):
+        return described.each(_once(lambda array: _tensor(array, device)))
+    return described.each(
+        lambda about, array: _tensor(array, device).long() if about.metadata["integer"] else _tensor(array, device)
+    )
 
 
-def to_numpy(objects: Objects) -> Objects:
-    """The same objects as numpy arrays, without gradient."""
-    return _each(objects, _array)
+def to_numpy(described: Described) -> Described:
+    """The same objects or views as numpy arrays, without gradient."""
+    if isinstance(described, View):
+        return described.each(_once(numpy_of))
+    return described.each(lambda _, array: numpy_of(array))
 
 
 def channels_first(images: Float[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
@@ -45,13 +55,12 @@ def to_floats(images: UInt8[np.ndarray, "*batch height width 3"]) -> Float[Tenso
 
 
 def _tensor(array: Any, device: torch.device | str | None) -> Tensor:
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
+        array = array.copy()
     tensor = torch.as_tensor(array, device=device)
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _array(array: Any) -> np.ndarray:
-    return array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
-
-
-def _each(objects: Objects, change: Callable[[Any], Any]) -> Objects:
-    return replace(objects, **{field.name: change(getattr(objects, field.name)) for field in fields(objects)})
+def _once(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``change`` for arrays whose rows may be shared: one row is changed, and shared again."""
+    return lambda array: spread(change(array[:1]), len(array)) if len(array) and shared(array) else change(array)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from renderers import canvas as canvases
-from renderers.base import Renderer
+from renderers.base import FAR, NEAR, Renderer
 from renderers.projection import pixel_centres
 
 TINY = 1e-8  # PyTorch3D's kEpsilon
@@ -19,23 +19,23 @@ TINY = 1e-8  # PyTorch3D's kEpsilon
 class Reference(Renderer):
     """Dense in pixels and triangles: memory grows as batch x height x width x faces."""
 
-    def splat(self, canvas: Tensor, vertices: Tensor, colours: Tensor, identity: Tensor, painted: Tensor) -> Tensor:
+    def splat(self, canvas: Tensor, corners: Tensor, colours: Tensor, entry: Tensor, painted: Tensor) -> Tensor:
         """See ``Renderer.splat``."""
-        corners, colours, drawn = self._triangles(vertices, colours, identity, painted)
-        hit, d, z, w = fragments(corners, pixel_centres(self.height, self.width, vertices), self.settings.blur)
+        triangles, colours, drawn = self._triangles(corners, colours, entry, painted)
+        hit, d, z, w = fragments(triangles, pixel_centres(*canvas.shape[1:3], corners), self.settings.blur)
         hit = hit & drawn[:, None, None]
         colours = torch.einsum("bhwfk,bfkc->bhwfc", w, colours)
         settings = self.settings
-        return canvases.merge(canvas, hit, d, z, colours, settings.sigma, settings.gamma, self.znear, self.zfar)
+        return canvases.merge(canvas, hit, d, z, colours, settings.sigma, settings.gamma, NEAR, FAR)
 
     def _triangles(
-        self, vertices: Tensor, colours: Tensor, identity: Tensor, painted: Tensor
+        self, vertices: Tensor, colours: Tensor, entry: Tensor, painted: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Corners [B,F,3,3], their colours [B,F,3,3], and which triangles are drawn at all [B,F]; F of all objects."""
-        faces = self.faces[identity].long()
-        batch, slot = (torch.arange(size, device=faces.device) for size in identity.shape)
+        faces = self.faces[entry].long()
+        batch, slot = (torch.arange(size, device=faces.device) for size in entry.shape)
         chosen = batch[:, None, None, None], slot[:, None, None], faces
-        exists = torch.arange(faces.shape[2], device=faces.device) < self.face_count[identity][..., None]
+        exists = torch.arange(faces.shape[2], device=faces.device) < self.face_count[entry][..., None]
         exists = (exists & painted[..., None]).flatten(1)
         corners, colours = vertices[chosen].flatten(1, 2), colours[chosen].flatten(1, 2)
         (x0, y0, z0), (x1, y1, z1), (x2, y2, z2) = (corner.unbind(-1) for corner in corners.unbind(-2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -21,9 +21,10 @@ CATALOGUES: dict[str, tuple[Callable[[], Mesh], ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """All meshes of a catalogue in arrays of one size, padded with zeros.
+    """All meshes of a catalogue on all their resting faces, E entries in arrays of one size, padded with zeros.
 
-    vertices, normals, colours [K, V, 3] float32; faces [K, F, 3] int32; vertex_count, face_count [K] int64.
+    vertices, normals, colours [E, V, 3] float32; faces (triangles) [E, F, 3] int32; vertex_count, face_count [E] int64;
+    first [K] int64: the entry of each mesh upright, followed by those of its other resting faces.
     """
 
     vertices: np.ndarray
@@ -32,6 +33,7 @@ class Packed:
     faces: np.ndarray
     vertex_count: np.ndarray
     face_count: np.ndarray
+    first: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +54,21 @@ class Catalogue:
         return tuple(mesh.symmetry for mesh in self.meshes)
 
     def packed(self) -> Packed:
+        """The arrays that a renderer copies to its device."""
+        entries = [(mesh, face) for mesh in self.meshes for face in range(len(mesh.resting))]
+        vertices, normals = zip(*(mesh.rested(face) for mesh, face in entries), strict=True)
         return Packed(
-            vertices=_pad([mesh.vertices for mesh in self.meshes]),
-            normals=_pad([mesh.normals for mesh in self.meshes]),
-            colours=_pad([mesh.colours for mesh in self.meshes]),
-            faces=_pad([mesh.faces for mesh in self.meshes]),
-            vertex_count=np.array([len(mesh.vertices) for mesh in self.meshes]),
-            face_count=np.array([len(mesh.faces) for mesh in self.meshes]),
+            vertices=_pad(vertices),
+            normals=_pad(normals),
+            colours=_pad([mesh.colours for mesh, _ in entries]),
+            faces=_pad([mesh.faces for mesh, _ in entries]),
+            vertex_count=np.array([len(mesh.vertices) for mesh, _ in entries]),
+            face_count=np.array([len(mesh.faces) for mesh, _ in entries]),
+            first=np.cumsum([0, *(len(mesh.resting) for mesh in self.meshes[:-1])]),
         )
 
 
-def _pad(arrays: list[np.ndarray]) -> np.ndarray:
+def _pad(arrays: Sequence[np.ndarray]) -> np.ndarray:
     padded = np.zeros((len(arrays), max(map(len, arrays)), 3), arrays[0].dtype)
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array

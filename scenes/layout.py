@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,7 @@ CANDIDATES = 60  # poses tried for one object before the whole scene is begun an
 LARGEST_YAW = 3.141592  # pi itself, rounded to float32, would lie beyond pi
 
 
-@dataclass(frozen=True)
+@dataclass
 class Layout:
     """The rules of a table whose top is centred on the origin. Lengths in metres.
 
@@ -30,7 +32,7 @@ class Layout:
     table: tuple[float, float] = (0.8, 0.8)
     min_objects: int = 0
     max_objects: int = 3
-    counts: tuple[int, ...] | None = None
+    counts: list[int] | None = None
     repeats: bool = True
     elevation: float = 0.0
     gap: float = 0.01
@@ -38,10 +40,28 @@ class Layout:
     margin: float = 0.01
     tries: int = 100
 
+    def __post_init__(self) -> None:
+        self.table = numbers("table", self.table, 2)
+        require(min(self.table) > 0, "table", self.table, "two positive lengths in metres")
+        require(self.min_objects >= 0, "min_objects", self.min_objects, "0 or more")
+        require(self.max_objects >= max(self.min_objects, 1), "max_objects", self.max_objects,
+                f"1 or more and at least scene.min_objects ({self.min_objects})")  # fmt: skip
+        if self.counts is not None:
+            self.counts = list(self.counts)
+            fine = {self.min_objects, self.max_objects} <= set(self.counts) <= set(range(self.max_objects + 1))
+            require(fine and sorted(set(self.counts)) == self.counts, "counts", self.counts,
+                    f"rising numbers that begin with scene.min_objects ({self.min_objects}) and end with "
+                    f"scene.max_objects ({self.max_objects})")  # fmt: skip
+        require(0 <= self.elevation < math.inf, "elevation", self.elevation, "0 or a height in metres")
+        require(0 <= self.gap < math.inf, "gap", self.gap, "0 or a distance in metres")
+        require(0 <= self.max_hidden <= 1, "max_hidden", self.max_hidden, "a share between 0 and 1")
+        require(0 <= self.margin < 1, "margin", self.margin, "a share of the picture's shorter side, below 1")
+        require(self.tries >= 1, "tries", self.tries, "at least 1")
+
     @property
     def occurring(self) -> tuple[int, ...]:
         """The numbers of objects that scenes have, in rising order; each is as likely."""
-        return self.counts or tuple(range(self.min_objects, self.max_objects + 1))
+        return tuple(self.counts or range(self.min_objects, self.max_objects + 1))
 
     @property
     def low(self) -> np.ndarray:
@@ -52,6 +72,21 @@ class Layout:
     def high(self) -> np.ndarray:
         """Upper corner of the box that base points are drawn from, [3]."""
         return np.array([self.table[0] / 2, self.table[1] / 2, self.elevation])
+
+
+def require(fine: bool, name: str, value: object, wanted: str) -> None:
+    """UserError about a setting of the scene that is not `fine`."""
+    if not fine:
+        shown = list(value) if isinstance(value, tuple) else value
+        raise UserError(f"scene.{name} is {shown}: it must be {wanted}")
+
+
+def numbers(name: str, value: Iterable[float], length: int) -> tuple[float, ...]:
+    """A setting that must be `length` finite numbers, as floats."""
+    value = tuple(value)
+    fine = len(value) == length and all(math.isfinite(number) for number in value)
+    require(fine, name, value, f"{length} numbers")
+    return tuple(float(number) for number in value)
 
 
 def support(layout: Layout, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,8 @@ class Mesh:
 
     vertices [V, 3], normals [V, 3] (unit, outward), colours [V, 3] in [0, 1];
     faces [F, 3] int32, counter-clockwise seen from outside;
-    symmetry: n for n-fold rotational symmetry about +Z, 1 for none, 0 for a body of revolution.
+    symmetry: n for n-fold rotational symmetry about +Z, 1 for none, 0 for a body of revolution;
+    resting [R, 3, 3]: rotations (of column vectors) that put the mesh down on each face it can rest on, upright first.
     """
 
     name: str
@@ -28,6 +29,22 @@ class Mesh:
     colours: np.ndarray
     faces: np.ndarray
     symmetry: int
+    resting: np.ndarray = field(default_factory=lambda: np.eye(3)[None])
+
+    def resting_pose(self, face: int) -> tuple[np.ndarray, np.ndarray]:
+        """R [3, 3] and t [3] of the mesh on one of its resting faces, standing on z = 0: `v_rest = R @ v + t`."""
+        turn = np.asarray(self.resting[face], float)
+        if np.array_equal(turn, np.eye(3)):
+            return turn, np.zeros(3)
+        return turn, np.array([0.0, 0.0, -(self.vertices.astype(float) @ turn[2]).min()])
+
+    def rested(self, face: int) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices and normals [V, 3] float32 of the mesh on one of its resting faces."""
+        turn, shift = self.resting_pose(face)
+        if np.array_equal(turn, np.eye(3)):
+            return self.vertices, self.normals
+        vertices, normals = self.vertices @ turn.T + shift, self.normals @ turn.T
+        return vertices.astype(np.float32), normals.astype(np.float32)
 
     @cached_property
     def footprint(self) -> shapely.Polygon:

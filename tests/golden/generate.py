@@ -19,9 +19,9 @@ from scenes.catalogue import catalogue
 from scenes.objects import Objects
 
 PLATE, BOWL, MUG, SAUCEPAN = range(4)
-ABOVE = Camera((0.0, -0.75, 0.6), (0.0, 0.0, 0.03), 26.0, 48, 48)
-LOW = Camera((0.05, -0.9, 0.13), (0.0, 0.0, 0.05), 26.0, 48, 48)
-WIDE = Camera((0.0, -0.75, 0.6), (0.0, 0.0, 0.03), 26.0, 32, 56)
+ABOVE = Camera.look_at((0.0, -0.75, 0.6), (0.0, 0.0, 0.03), 26.0, 48, 48)
+LOW = Camera.look_at((0.05, -0.9, 0.13), (0.0, 0.0, 0.05), 26.0, 48, 48)
+WIDE = Camera.look_at((0.0, -0.75, 0.6), (0.0, 0.0, 0.03), 26.0, 32, 56)
 
 
 def scene(*pieces: tuple[int, float, float, float, float]) -> Objects:
@@ -60,14 +60,16 @@ def main() -> None:
     for seed, (name, (scenes, camera, settings)) in enumerate(CASES.items()):
         background = np.array([0.2, 0.3, 0.4], np.float32)
         case = Case(Objects.stack(scenes), camera, settings, catalogue("crockery").packed(), background)
-        excluded = at_cut_off(case.renderer("reference").double(), to_torch(case.objects)).numpy()
+        objects = replace(to_torch(case.objects), **{name: torch.from_numpy(getattr(case.objects, name)).double()
+                                                     for name in ("position", "rotation")})  # fmt: skip
+        excluded = at_cut_off(case.renderer("reference").double(), objects, case.view(torch.float64)).numpy()
         weights = np.random.default_rng(seed).integers(-9, 10, (*excluded.shape, 3)).astype(np.int8)
         weights *= ~excluded[..., None]
         renderer = case.renderer("pytorch3d")
         result = paint(case, renderer, torch.from_numpy(weights))
         about = {"pytorch3d": pytorch3d.__version__, "torch": torch.__version__, "numpy": np.__version__}
         save(FOLDER / f"{name}.npz", case, weights, excluded, result, about)
-        kept = renderer.most_fragments(to_torch(case.objects))
+        kept = renderer.most_fragments(to_torch(case.objects), case.view())
         print(f"{name}: {excluded.mean():.2%} of pixels at the cut-off, at most {kept} fragments a pixel")
 
 

@@ -7,7 +7,7 @@ position and rotation and to the meshes' corners and colours.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,17 +17,21 @@ import torch
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig, build_renderer
+from renderers.base import empty_table
 from renderers.canvas import LOG_CLEAR
+from renderers.convert import to_torch
 from renderers.projection import pixel_centres
 from renderers.reference import fragments
 from scenes.camera import Camera
 from scenes.catalogue import Packed
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
+from scenes.view import View
 
 FOLDER = Path(__file__).resolve().parent
 GRADIENTS = ("position", "rotation", "vertices", "colours")
-CAMERA = ("position", "target", "field_of_view", "height", "width")
+CAMERA = tuple(field.name for field in fields(Camera))
+OLD = ("light", "ambient", "diffuse")  # settings of the files that are now part of the view, with its default values
 
 
 @dataclass
@@ -44,8 +48,12 @@ class Case:
         """A backend that paints this case."""
         scene: Any = Scene(SceneConfig())
         scene.catalogue = SimpleNamespace(packed=lambda: self.packed)
-        scene.camera, scene.background = self.camera, self.background
         return build_renderer(name, scene, replace(self.settings, **changes))
+
+    def view(self, dtype: torch.dtype = torch.float32) -> View:
+        """The same for all its pictures; the light is that of the default scene."""
+        view = to_torch(View.of(self.camera, background=self.background))
+        return view.each(lambda array: array.to(dtype)).repeat(len(self.objects))
 
 
 @dataclass
@@ -65,36 +73,38 @@ def paint(case: Case, renderer: Renderer, weights: Tensor) -> Result:
     identity, presence = (torch.as_tensor(x) for x in (case.objects.identity, case.objects.presence))
     leaves = {"position": position, "rotation": rotation}
     leaves |= {"vertices": renderer.vertices.requires_grad_(), "colours": renderer.albedo.requires_grad_()}
-    image, alpha = picture(renderer, Objects(identity, position, rotation, presence))
+    image, alpha = picture(renderer, Objects(identity, position, rotation, presence), case.view(dtype))
     gradients = torch.autograd.grad((image * weights.to(dtype)).sum(), list(leaves.values()))
     return Result(image.detach(), alpha.detach(), dict(zip(leaves, gradients, strict=True)))
 
 
-def picture(renderer: Renderer, objects: Objects) -> tuple[Tensor, Tensor]:
+def picture(renderer: Renderer, objects: Objects, view: View) -> tuple[Tensor, Tensor]:
     """Image and alpha; PyTorch3D's come from its own blending."""
     if renderer.settings.name == "pytorch3d":
-        rgb, alpha = renderer.blend(objects)  # pyright: ignore[reportCallIssue]
-        return alpha * rgb + (1 - alpha) * renderer.background, alpha[..., 0]
-    painted = objects.presence > 0
-    canvas = renderer.add(renderer.blank(len(objects)), objects.identity, objects.position, objects.rotation, painted)
-    return renderer.develop(canvas), -torch.expm1(canvas[..., LOG_CLEAR])
+        rgb, alpha = renderer.blend(objects, view)  # pyright: ignore[reportCallIssue]
+        return alpha * rgb + (1 - alpha) * empty_table(view), alpha[..., 0]
+    canvas = renderer.paint(renderer.blank(view), objects, view)
+    return renderer.develop(canvas, view), -torch.expm1(canvas[..., LOG_CLEAR])
 
 
-def at_cut_off(renderer: Renderer, objects: Objects, margin: float = 1e-3) -> Tensor:
+def at_cut_off(renderer: Renderer, objects: Objects, view: View, margin: float = 1e-3) -> Tensor:
     """Pixels [B,H,W] where rounding may decide whether a fragment counts: its squared distance is within ``margin``
-    (relative) of the blur radius. There, and only there, two backends may rightly differ."""
-    identity, painted = objects.identity, torch.ones_like(objects.identity, dtype=torch.bool)
-    vertices, colours = renderer.pose(identity, objects.position.double(), objects.rotation.double())
-    corners, _, drawn = renderer._triangles(vertices, colours, identity, painted)
-    _, d, _, _ = fragments(corners, pixel_centres(renderer.height, renderer.width, vertices), 0.0)
-    return ((d / renderer.settings.blur - 1).abs() < margin).logical_and(drawn[:, None, None]).any(-1)
+    (relative) of the blur radius. There, and only there, two backends may rightly differ. Objects and view in the
+    renderer's precision."""
+    entry = renderer.entry(objects)
+    vertices, colours = renderer.pose(objects, view, entry)
+    corners, _, drawn = renderer._triangles(vertices, colours, entry, torch.ones_like(entry, dtype=torch.bool))
+    times = renderer.settings.antialias
+    _, d, _, _ = fragments(corners, pixel_centres(times * view.height, times * view.width, vertices), 0.0)
+    close = ((d / renderer.settings.blur - 1).abs() < margin).logical_and(drawn[:, None, None]).any(-1)
+    return close.unflatten(2, (-1, times)).unflatten(1, (-1, times)).any(4).any(2)
 
 
 def save(path: Path, case: Case, weights: np.ndarray, excluded: np.ndarray, result: Result, about: dict) -> None:
     """One compressed file; ``about`` are the versions that made it."""
-    arrays = {f"objects.{name}": value for name, value in vars(case.objects).items()}
+    arrays = {f"objects.{name}": value for name, value in vars(case.objects).items() if value is not None}
     arrays |= {f"packed.{name}": value for name, value in vars(case.packed).items()}
-    arrays |= {f"camera.{name}": np.array(getattr(case.camera, name)) for name in CAMERA}
+    arrays |= {f"camera.{name}": np.array(value) for name, value in vars(case.camera).items() if name in CAMERA}
     arrays |= {
         f"settings.{name}": np.array(value) for name, value in asdict(case.settings).items() if value is not None
     }
@@ -113,12 +123,14 @@ def load(path: Path) -> tuple[Case, Tensor, Tensor, Result]:
         return {key.removeprefix(name): value for key, value in arrays.items() if key.startswith(name)}
 
     camera = {name: value.tolist() for name, value in group("camera.").items()}
-    settings = {name: value.tolist() for name, value in group("settings.").items()}
+    settings = {name: value.tolist() for name, value in group("settings.").items() if name not in OLD}
+    packed = group("packed.")
+    packed.setdefault("first", np.arange(len(packed["faces"])))
     case = Case(
         Objects(**group("objects.")),
-        Camera(**{**camera, "position": tuple(camera["position"]), "target": tuple(camera["target"])}),
+        Camera.look_at(**camera) if "target" in camera else Camera(**camera),
         RendererConfig(**settings),
-        Packed(**group("packed.")),
+        Packed(**packed),
         arrays["background"],
     )
     gradients = {name: torch.from_numpy(value) for name, value in group("gradient.").items()}

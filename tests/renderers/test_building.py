@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,25 +13,27 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from render_tools import random_objects, renderers, small_scene, soup
+from render_tools import double, one, random_objects, renderers, small_scene, small_view, soup
 
 from renderers import BACKENDS, RendererConfig, automatic, build_renderer
+from renderers.base import empty_table
+from renderers.streaming import kernels, launch
 from scenes.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "renderer"
 
 
 def test_every_backend_has_a_configuration() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(BACKENDS) | {"auto"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(BACKENDS) | {"auto", "_shared"}
 
 
 @pytest.mark.parametrize("name", ["auto", *BACKENDS])
 def test_the_configuration_is_complete_and_builds(name: str) -> None:
-    options = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
-    assert set(options) <= {field.name for field in fields(RendererConfig)}
-    assert set(options) >= {"name", "sigma", "gamma", "blur_radius", "cull_backfaces", "ambient", "diffuse", "light"}
-    assert options.pop("name") == name
-    settings = RendererConfig(**{**options, "light": tuple(options["light"])})
+    shared, own = (yaml.safe_load((CONFIGS / f"{file}.yaml").read_text()) for file in ("_shared", name))
+    assert set(shared) >= {"sigma", "gamma", "blur_radius", "cull_backfaces", "antialias"}
+    assert own.pop("defaults") == ["_shared", "_self_"] and not set(own) & set(shared), "one place for each default"
+    assert own.pop("name") == name
+    settings = RendererConfig(**shared, **own)
     assert settings == RendererConfig(), "one set of defaults"
     if name == "pytorch3d" and find_spec("pytorch3d") is None:
         with pytest.raises(UserError, match=r"environment\.yml"):
@@ -39,6 +41,7 @@ def test_the_configuration_is_complete_and_builds(name: str) -> None:
         return
     renderer = build_renderer(name, small_scene(), settings)
     assert renderer.settings.name == ("streaming" if name == "auto" else name)
+    assert renderer.device == torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_auto_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_name_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="did you mean 'streaming'"):
+    with pytest.raises(UserError, match="did you mean streaming"):
         build_renderer("steaming", small_scene())
 
 
@@ -72,8 +75,7 @@ MEANINGLESS = [
     {"sigma": 0.0},
     {"gamma": -1.0},
     {"blur_radius": -1.0},
-    {"ambient": 0.9, "diffuse": 0.9},
-    {"light": (0.0, 0.0, 0.0)},
+    {"antialias": 0},
 ]
 
 
@@ -87,14 +89,42 @@ def test_settings_that_mean_nothing_are_refused(options: dict) -> None:
 def test_a_pose_that_is_no_number_is_refused(number: float) -> None:
     streaming, _ = renderers(small_scene())
     with pytest.raises(UserError, match="finite"):
-        streaming.paint(streaming.blank(1), torch.tensor([0]), torch.full((1, 3), number), torch.zeros(1))
+        streaming.render(one(0, torch.full((1, 3), number)), small_view())
 
 
 def test_an_object_at_the_camera_is_refused() -> None:
     for renderer in renderers(small_scene()):
         place = torch.tensor([[0.0, -0.75, 0.55]], dtype=renderer.vertices.dtype)
+        view = small_view() if place.dtype == torch.float32 else double(small_view())
         with pytest.raises(UserError, match="near plane"):
-            renderer.paint(renderer.blank(1), torch.tensor([0]), place, place[:, 0])
+            renderer.render(one(0, place), view)
+        absent = one(0, place)
+        absent.presence = absent.presence * 0
+        assert (renderer.render(absent, view) == empty_table(view)).all(), "what is not there does not matter"
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, float("nan")])
+def test_a_size_that_is_none_is_refused(size: float) -> None:
+    objects = one(0, torch.zeros(1, 3))
+    objects.size = torch.full((1, 1), size)
+    with pytest.raises(UserError, match="size"):
+        renderers(small_scene())[0].render(objects, small_view())
+
+
+@pytest.mark.parametrize(("identity", "face"), [(-1, 0), (4, 0), (0, 1), (0, -1)])
+def test_what_the_catalogue_does_not_have_is_refused(identity: int, face: int) -> None:
+    """A kernel would paint the last mesh for -1, and read foreign memory for 4."""
+    for renderer in renderers(small_scene()):
+        objects = one(identity, torch.zeros(1, 3, dtype=renderer.vertices.dtype))
+        objects.face = torch.full((1, 1), face)
+        view = small_view() if renderer.vertices.dtype == torch.float32 else double(small_view())
+        with pytest.raises(IndexError, match="4 meshes"):
+            renderer.render(objects, view)
+
+
+def test_a_view_of_another_number_of_pictures_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 pictures"):
+        renderers(small_scene())[0].render(random_objects(seed=0, batch=3), small_view(batch=2))
 
 
 def test_streaming_refuses_what_it_cannot_do() -> None:
@@ -105,20 +135,16 @@ def test_streaming_refuses_what_it_cannot_do() -> None:
 
 def test_compiled_kernels_are_thrown_away_when_what_they_are_made_of_changes() -> None:
     """numba's cache alone would only look at the file the loops stand in."""
-    from renderers import streaming_kernels
-
-    folder = Path(streaming_kernels.__file__).parent
-    for name in streaming_kernels.__all__:
-        stamp = getattr(streaming_kernels, name)._cache._cache_file._source_stamp
-        for source in ("elementary", "streaming_formulas", "streaming_elementwise", "streaming_pairs"):
+    folder = Path(kernels.__file__).parent
+    for name in kernels.__all__:
+        stamp = getattr(kernels, name)._cache._cache_file._source_stamp
+        for source in ("elementary", "formulas", "elementwise", "pairs", "paint"):
             stat = (folder / f"{source}.py").stat()
             assert (f"{source}.py", stat.st_mtime, stat.st_size) in stamp
 
 
 def test_kernels_let_go_of_their_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """One reference too many, a picture, and a training runs out of memory after an hour."""
-    from renderers import streaming, streaming_kernels
-
     held: dict[str, list[int]] = {}
 
     def watched(name: str, kernel: Callable) -> Callable:
@@ -132,12 +158,24 @@ def test_kernels_let_go_of_their_arrays(monkeypatch: pytest.MonkeyPatch) -> None
 
         return call
 
-    kernels = {name: watched(name, getattr(streaming_kernels, name)) for name in streaming_kernels.__all__}
-    monkeypatch.setattr(streaming, "kernels", SimpleNamespace(**kernels))
+    each = {name: watched(name, getattr(kernels, name)) for name in kernels.__all__}
+    monkeypatch.setattr(launch, "kernels", SimpleNamespace(**each))
     renderer, _ = renderers(small_scene())
-    objects = random_objects(seed=0)
-    canvas = renderer.blank(3).requires_grad_()
-    objects.position.requires_grad_()
-    painted = renderer.paint(canvas, objects.identity[:, 0], objects.position[:, 0], objects.rotation[:, 0])
-    renderer.develop(painted).sum().backward()
-    assert set(held) == set(streaming_kernels.__all__) and not any(map(any, held.values())), held
+    objects, view = random_objects(seed=0), small_view(batch=3)
+    canvas = renderer.blank(view).requires_grad_()
+    for array in (objects.position, view.gain, view.background):
+        array.requires_grad_()
+    renderer.develop(renderer.paint(canvas, objects, view), view).sum().backward()
+    assert set(held) == set(kernels.__all__) and not any(map(any, held.values())), held
+
+
+def test_one_pool_of_threads_however_large_the_batches() -> None:
+    renderer, before = renderers(small_scene())[0], torch.get_num_threads()
+    torch.set_num_threads(5)
+    try:
+        for batch in range(2, 9):
+            renderer.render(random_objects(seed=0, batch=batch), small_view(height=8, width=8))
+        alive = [thread for thread in threading.enumerate() if thread.name.startswith("streaming")]
+        assert 1 < len(alive) <= 5
+    finally:
+        torch.set_num_threads(before)

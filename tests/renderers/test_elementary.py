@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from renderers import elementary
-from renderers.streaming_compiler import OPTIONS
+from renderers.streaming import elementary
+from renderers.streaming.compiler import OPTIONS
 
 exp, log1p = njit(inline="always", **OPTIONS)(elementary.exp), njit(inline="always", **OPTIONS)(elementary.log1p)
 

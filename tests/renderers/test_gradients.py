@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from render_tools import at_cut_off, random_objects, renderers, small_scene, soup
+from render_tools import (
+    at_cut_off,
+    double,
+    double_objects,
+    one,
+    random_objects,
+    renderers,
+    small_scene,
+    small_view,
+    soup,
+)
 from torch import Tensor
 
 from renderers import RendererConfig, build_renderer
+from renderers.convert import to_torch
 from scenes.layout import support
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -19,18 +32,18 @@ def test_pose_gradient_equals_finite_differences() -> None:
 
     Pixels near the blur cut-off are left out: the picture jumps there, as PyTorch3D's does.
     """
-    scene = small_scene(height=16, width=16)
-    _, reference = renderers(scene, RendererConfig(sigma=3e-5))
-    objects = random_objects(seed=4, batch=1, count=2, spread=0.05)
+    _, reference = renderers(small_scene(), RendererConfig(sigma=3e-5))
+    view = double(small_view(height=16, width=16))
+    objects = double_objects(random_objects(seed=4, batch=1, count=2, spread=0.05))
     weights = torch.randn(1, 16, 16, 3, generator=torch.Generator().manual_seed(0)).double()
-    weights = weights * ~at_cut_off(reference, objects, margin=0.02)[..., None]
-    pose = torch.cat([objects.position, objects.rotation[..., None]], -1).double().requires_grad_()
+    weights = weights * ~at_cut_off(reference, objects, view, margin=0.02)[..., None]
+    pose = torch.cat([objects.position, objects.rotation[..., None]], -1).requires_grad_()
 
     def loss(pose: Tensor) -> Tensor:
-        canvas = reference.blank(1)
+        canvas, moved = reference.blank(view), replace(objects, position=pose[..., :3], rotation=pose[..., 3])
         for slot in range(2):
-            canvas = reference.paint(canvas, objects.identity[:, slot], pose[:, slot, :3], pose[:, slot, 3])
-        return (reference.develop(canvas) * weights).sum()
+            canvas = reference.paint(canvas, moved.slot(slot), view)
+        return (reference.develop(canvas, view) * weights).sum()
 
     (exact,) = torch.autograd.grad(loss(pose), pose)
     measured = torch.zeros_like(exact)
@@ -43,10 +56,10 @@ def test_pose_gradient_equals_finite_differences() -> None:
 
 def test_a_silhouette_pulls_the_right_way() -> None:
     """A brighter picture on the left asks a bright object to move to the left (-x of the world, seen from -y)."""
-    scene = small_scene("shapes", height=20, width=20)
-    streaming, _ = renderers(scene, RendererConfig(sigma=1e-3, ambient=1.0, diffuse=0.0))
+    streaming, _ = renderers(small_scene("shapes"), RendererConfig(sigma=1e-3))
+    view = small_view(height=20, width=20, ambient=1.0, diffuse=0.0)
     position = torch.tensor([[0.0, 0.0, 0.0]], requires_grad=True)
-    canvas = streaming.paint(streaming.blank(1), torch.tensor([1]), position, torch.zeros(1))
+    canvas = streaming.paint(streaming.blank(view), one(1, position), view)
     alpha = 1 - canvas[..., 5].exp()
     alpha[0, :, :10].sum().backward()
     assert position.grad is not None and position.grad[0, 0] < -0.1
@@ -64,10 +77,11 @@ def awkward_triangles(draw: st.DrawFn) -> list[list[list[float]]]:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(awkward_triangles(), st.booleans())
 def test_no_triangle_makes_a_gradient_that_is_not_finite(triangles: list[list[list[float]]], cull: bool) -> None:
-    for renderer in renderers(small_scene(height=8, width=8), RendererConfig(cull_backfaces=cull)):
+    view = small_view(height=8, width=8)
+    for renderer in renderers(small_scene(), RendererConfig(cull_backfaces=cull)):
         corners = torch.tensor(triangles, dtype=renderer.vertices.dtype, requires_grad=True)
         colours = torch.rand(3, 3, 3, generator=torch.Generator().manual_seed(0)).to(corners.dtype).requires_grad_()
-        image = renderer.develop(soup(renderer, corners, colours))
+        image = renderer.develop(soup(renderer, corners, colours, 8, 8), view)
         assert torch.isfinite(image).all()
         for gradient in torch.autograd.grad(image.sin().sum(), (corners, colours)):
             assert torch.isfinite(gradient).all()
@@ -90,7 +104,8 @@ def test_no_pose_that_can_be_drawn_makes_a_number_that_is_not_one(
     position = (low + unit[..., :3] * (high - low)).requires_grad_()
     rotation = (2 * torch.pi * unit[..., 3] - torch.pi).requires_grad_()
     objects = Objects(torch.tensor([[pose[4] for pose in poses]]), position, rotation, torch.ones(1, len(poses)))
-    image = build_renderer("streaming", scene, RendererConfig(sigma=sigma, gamma=gamma)).render(objects)
+    view = to_torch(scene.configured)
+    image = build_renderer("streaming", scene, RendererConfig(sigma=sigma, gamma=gamma)).render(objects, view)
     assert torch.isfinite(image).all() and image.min() >= -1e-6 and image.max() <= 1 + 1e-6
     for gradient in torch.autograd.grad(image.sin().sum(), (position, rotation)):
         assert torch.isfinite(gradient).all()

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from render_tools import random_objects, renderers, small_scene, soup
+from render_tools import (
+    double,
+    double_objects,
+    random_objects,
+    renderers,
+    small_camera,
+    small_scene,
+    small_view,
+    soup,
+)
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig
-from renderers.projection import pixel_centres, to_ndc
+from renderers.base import FAR, NEAR, empty_table
+from renderers.projection import lenses, pixel_centres, to_ndc
+from scenes.view import LIGHT, View
 
 BACKENDS = ("streaming", "reference")
 
 
-def backend(name: str, settings: RendererConfig | None = None, **shape: int) -> Renderer:
-    return renderers(small_scene(**shape), settings)[BACKENDS.index(name)]
+def backend(name: str, settings: RendererConfig | None = None) -> Renderer:
+    return renderers(small_scene(), settings)[BACKENDS.index(name)]
+
+
+def world(renderer: Renderer, batch: int = 1, height: int = 24, width: int = 24, **changes: Any) -> View:
+    """``small_view`` in the renderer's precision."""
+    view = small_view(batch, height, width, **changes)
+    return double(view) if renderer.vertices.dtype == torch.float64 else view
 
 
 def flat(depth: float, corners: list[list[float]], dtype: torch.dtype) -> Tensor:
@@ -31,27 +49,29 @@ FULL = [[-9.0, -9.0], [0.0, 18.0], [9.0, -9.0]]  # covers the picture; counter-c
 @pytest.mark.parametrize("name", BACKENDS)
 def test_colour_and_depth_of_a_slanted_triangle(name: str) -> None:
     """A colour linear in space must come out as that colour where the pixel's ray meets the plane."""
-    renderer = backend(name, height=6, width=10)
+    renderer = backend(name)
+    seen = world(renderer, height=6, width=10)
+    lens = lenses(seen)
     view = torch.tensor([[[-3.0, -2.0, 2.5], [0.0, 4.0, 3.0], [3.0, -2.0, 1.5]]], dtype=renderer.vertices.dtype)
     tint = torch.tensor([[0.05, 0.02, 0.0], [0.0, 0.05, 0.05], [0.03, 0.0, 0.1]], dtype=view.dtype)
-    canvas = soup(renderer, to_ndc(view, renderer.scale), view @ tint + 0.3)
+    canvas = soup(renderer, to_ndc(view, lens), view @ tint + 0.3, 6, 10)
 
     x, y = pixel_centres(6, 10, view)
-    ray = torch.stack(torch.broadcast_tensors(x / renderer.scale, y[:, None] / renderer.scale, view.new_ones(())), -1)
+    ray = torch.stack(torch.broadcast_tensors(x / lens[0, 0], y[:, None] / lens[0, 1], view.new_ones(())), -1)
     normal = torch.linalg.cross(view[0, 1] - view[0, 0], view[0, 2] - view[0, 0])
     point = ray * (view[0, 0] @ normal / (ray @ normal))[..., None]
-    torch.testing.assert_close(renderer.develop(canvas)[0], point @ tint + 0.3, atol=1e-5, rtol=0)
-    zinv = (renderer.zfar - point[..., 2]) / (renderer.zfar - renderer.znear)
+    torch.testing.assert_close(renderer.develop(canvas, seen)[0], point @ tint + 0.3, atol=1e-5, rtol=0)
+    zinv = (FAR - point[..., 2]) / (FAR - NEAR)
     torch.testing.assert_close(canvas[0, ..., 0], zinv, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_alpha_beside_an_edge(name: str) -> None:
     """``alpha = sigmoid(-+d / sigma)`` at squared distance d from a straight edge, and 0 beyond the blur radius."""
-    renderer = backend(name, RendererConfig(sigma=0.02), height=8, width=8)
+    renderer = backend(name, RendererConfig(sigma=0.02))
     edge = 0.1
     corners = flat(2.0, [[edge, 9.0], [edge, -9.0], [-20.0, 0.0]], renderer.vertices.dtype)
-    alpha = 1 - soup(renderer, corners, torch.ones_like(corners))[0, 4, :, 5].exp()
+    alpha = 1 - soup(renderer, corners, torch.ones_like(corners), 8, 8)[0, 4, :, 5].exp()
     x, _ = pixel_centres(8, 8, corners)
     d = torch.where(x < edge, -1, 1) * (x - edge) ** 2
     expected = torch.where(d < renderer.settings.blur, torch.sigmoid(-d / 0.02), 0)
@@ -60,35 +80,35 @@ def test_alpha_beside_an_edge(name: str) -> None:
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_the_nearer_triangle_is_seen_and_a_hidden_one_changes_nothing(name: str) -> None:
-    renderer = backend(name, height=8, width=8)
-    dtype = renderer.vertices.dtype
+    renderer = backend(name)
+    dtype, view = renderer.vertices.dtype, world(renderer, height=8, width=8)
     front, behind = flat(1.0, FULL, dtype), flat(1.05, [[-0.5, -0.5], [0.0, 0.5], [0.5, -0.5]], dtype)
     red, green = torch.tensor([1.0, 0, 0], dtype=dtype).expand(1, 3, 3), torch.tensor([0, 1.0, 0]).expand(1, 3, 3)
-    alone = renderer.develop(soup(renderer, front, red))
+    alone = renderer.develop(soup(renderer, front, red, 8, 8), view)
     for order in ([0, 1], [1, 0]):
         both = torch.cat([front, behind])[order], torch.cat([red, green.to(dtype)])[order]
-        torch.testing.assert_close(renderer.develop(soup(renderer, *both)), alone, atol=1e-6, rtol=0)
+        torch.testing.assert_close(renderer.develop(soup(renderer, *both, 8, 8), view), alone, atol=1e-6, rtol=0)
     torch.testing.assert_close(alone, red[0, 0].expand_as(alone), atol=1e-6, rtol=0)
 
 
 def test_back_faces_are_culled_when_asked() -> None:
     for name in BACKENDS:
         for cull in (True, False):
-            renderer = backend(name, RendererConfig(cull_backfaces=cull), height=8, width=8)
+            renderer = backend(name, RendererConfig(cull_backfaces=cull))
             turned = flat(1.0, FULL[::-1], renderer.vertices.dtype)
-            seen = soup(renderer, turned, torch.ones_like(turned))[..., 5] < 0
+            seen = soup(renderer, turned, torch.ones_like(turned), 8, 8)[..., 5] < 0
             assert seen.all() if not cull else not seen.any()
 
 
 def test_the_order_of_painting_changes_nothing() -> None:
     renderer = backend("streaming")
-    objects = random_objects(seed=7)
+    objects, view = random_objects(seed=7), world(renderer)
     order = [2, 0, 1]
     shuffled = replace(
         objects, identity=objects.identity[:, order], position=objects.position[:, order],
         rotation=objects.rotation[:, order],
     )  # fmt: skip
-    torch.testing.assert_close(renderer.render(objects), renderer.render(shuffled), atol=1e-5, rtol=0)
+    torch.testing.assert_close(renderer.render(objects, view), renderer.render(shuffled, view), atol=1e-5, rtol=0)
 
 
 def test_moving_scene_and_camera_together_leaves_the_picture() -> None:
@@ -96,55 +116,56 @@ def test_moving_scene_and_camera_together_leaves_the_picture() -> None:
     angle, shift = 0.7, (0.3, -0.2)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = torch.tensor([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-    settings = RendererConfig()
-    turned = RendererConfig(light=tuple((torch.tensor(settings.light).double() @ turn).tolist()))
-    objects = random_objects(seed=8, batch=1)
-    position, rotation = objects.position.double(), objects.rotation.double()
-    moved = replace(objects, position=position @ turn + torch.tensor([*shift, 0.0]), rotation=rotation + angle)
-    before = renderers(small_scene(), settings)[1]
-    after = renderers(small_scene(turned=angle, moved=shift), turned)[1]
-    picture = before.render(replace(objects, position=position, rotation=rotation))
-    # the cameras and lights themselves are rounded to float32
-    torch.testing.assert_close(after.render(moved), picture, atol=2e-3, rtol=0)
+    objects, light = double_objects(random_objects(seed=8, batch=1)), torch.tensor(LIGHT, dtype=torch.float64)
+    position = objects.position @ turn + torch.tensor([*shift, 0.0], dtype=torch.float64)
+    moved = replace(objects, position=position, rotation=objects.rotation + angle)
+    renderer, here = backend("reference"), View.of(small_camera(), light.tolist())
+    there = View.of(small_camera(turned=angle, moved=shift), (light @ turn).tolist())
+    before, after = (view.each(torch.from_numpy) for view in (here.each(np.array), there.each(np.array)))
+    picture = renderer.render(objects, before)
+    torch.testing.assert_close(renderer.render(moved, after), picture, atol=1e-9, rtol=0)
     assert picture.std() > 0.05
 
 
 def test_an_empty_canvas_is_the_background() -> None:
     for name in BACKENDS:
         renderer = backend(name)
-        image = renderer.develop(renderer.blank(2))
-        torch.testing.assert_close(image, renderer.background.expand(2, 24, 24, 3), atol=0, rtol=0)
+        picture = torch.rand(2, 24, 24, 3, dtype=renderer.vertices.dtype)
+        for view in (world(renderer, 2), replace(world(renderer, 2), background=picture)):
+            image = renderer.develop(renderer.blank(view), view)
+            torch.testing.assert_close(image, empty_table(view).expand(2, 24, 24, 3), atol=0, rtol=0)
 
 
 def test_absent_objects_paint_nothing_and_get_no_gradient() -> None:
     for name in BACKENDS:
         renderer = backend(name)
-        objects = random_objects(seed=9, batch=2, count=1)
-        canvas, position = renderer.blank(2), objects.position[:, 0].to(renderer.vertices.dtype).requires_grad_()
-        rotation = objects.rotation[:, 0].to(position.dtype)
-        painted = renderer.paint(canvas, objects.identity[:, 0], position, rotation, torch.tensor([1.0, 0.0]))
+        objects, view = random_objects(seed=9, batch=2, count=1), world(renderer, 2)
+        canvas, position = renderer.blank(view), objects.position.to(renderer.vertices.dtype).requires_grad_()
+        presence, rotation = torch.tensor([[1.0], [0.0]]), objects.rotation.to(position.dtype)
+        shown = replace(objects, position=position, rotation=rotation, presence=presence)
+        painted = renderer.paint(canvas, shown, view)
         assert torch.equal(painted[1], canvas[1]) and not torch.equal(painted[0], canvas[0])
-        renderer.develop(painted).square().sum().backward()
+        renderer.develop(painted, view).square().sum().backward()
         assert position.grad is not None and position.grad[0].abs().sum() > 0 and position.grad[1].abs().sum() == 0
 
 
 def test_same_bits_for_any_number_of_threads() -> None:
     renderer, objects = backend("streaming"), random_objects(seed=10, batch=7)
-    weights = torch.randn(7, 24, 24, 3, generator=torch.Generator().manual_seed(0))
+    view, weights = world(renderer, 7), torch.randn(7, 24, 24, 3, generator=torch.Generator().manual_seed(0))
     results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        pose = renderer.pose(objects.identity, objects.position, objects.rotation)
+        pose = renderer.pose(objects, view, objects.identity)
         vertices, colours = (x.requires_grad_() for x in pose)
-        painted = renderer.splat(renderer.blank(7), vertices, colours, objects.identity, torch.ones(7, 3) > 0)
-        image = renderer.develop(painted)
+        painted = renderer.splat(renderer.blank(view), vertices, colours, objects.identity, torch.ones(7, 3) > 0)
+        image = renderer.develop(painted, view)
         results.append((image, *torch.autograd.grad((image * weights).sum(), (vertices, colours))))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
 def test_pictures_are_colours() -> None:
-    image = backend("streaming").render(random_objects(seed=12, batch=4))
+    image = backend("streaming").render(random_objects(seed=12, batch=4), small_view())
     assert image.dtype == torch.float32 and image.shape == (4, 24, 24, 3)
     assert image.min() >= 0 and image.max() <= 1
 
@@ -152,7 +173,7 @@ def test_pictures_are_colours() -> None:
 @pytest.mark.parametrize("shape", [(3, 5), (2500, 1700), (1, 40)])
 def test_a_triangle_over_the_whole_picture_meets_every_pixel_once(shape: tuple[int, int]) -> None:
     """However the pixels are dealt out to the loops: S counts the fragments that a lone surface leaves."""
-    renderer = backend("streaming", height=shape[0], width=shape[1])
+    renderer = backend("streaming")
     corners = flat(2.0, [[60 * x for x in corner] for corner in FULL], torch.float32)
-    canvas = soup(renderer, corners, torch.ones_like(corners))[0]
+    canvas = soup(renderer, corners, torch.ones_like(corners), *shape)[0]
     assert canvas.shape[:2] == shape and (canvas[..., 1] - 1).abs().max() < 1e-3

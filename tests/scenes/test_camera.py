@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from scenes.camera import Camera
 from scenes.errors import UserError
 
-AHEAD = Camera(position=(0.0, -2.0, 0.0), target=(0.0, 0.0, 0.0), field_of_view=90.0, height=64, width=64)
+AHEAD = Camera.look_at(position=(0.0, -2.0, 0.0), target=(0.0, 0.0, 0.0), field_of_view=90.0, height=64, width=64)
+
+
+def ahead(height: int, width: int) -> Camera:
+    return Camera.look_at((0.0, -2.0, 0.0), (0.0, 0.0, 0.0), 90.0, height, width)
 
 
 def test_literal_projection():
@@ -22,6 +26,17 @@ def test_literal_projection():
 def test_literal_axes():
     np.testing.assert_allclose(AHEAD.rotation, np.array([[-1, 0, 0], [0, 0, 1], [0, 1, 0]]), atol=1e-12)
     np.testing.assert_allclose(AHEAD.translation, [0, 0, 2], atol=1e-12)
+    np.testing.assert_allclose(AHEAD.position, [0, -2, 0], atol=1e-12)
+
+
+def test_literal_intrinsics():
+    np.testing.assert_allclose(AHEAD.intrinsics, [32, 32, 31.5, 31.5])
+    np.testing.assert_allclose(AHEAD.lens[:2], [1, 1])
+    assert (AHEAD.lens[2:] == 0).all(), "exactly: what stands in the middle must not move by rounding"
+    odd = replace(AHEAD, intrinsics=np.array([40.0, 20.0, 10.0, 50.0]))
+    pixels = odd.to_pixels(odd.project(np.array([[0.5, 0.0, 1.0], [-1.0, 2.0, 0.0]])))
+    # column = 10 - 40 x/z and row = 50 - 20 y/z, with (x, y, z) = (-0.5, 1, 2) and (1, 0, 4)
+    np.testing.assert_allclose(pixels, [[20.0, 40.0], [0.0, 50.0]], atol=1e-9)
 
 
 def test_pixel_centres():
@@ -32,7 +47,7 @@ def test_pixel_centres():
 
 
 def test_wide_and_tall_pictures():
-    wide, tall = replace(AHEAD, width=128), replace(AHEAD, height=128)
+    wide, tall = ahead(64, 128), ahead(128, 64)
     np.testing.assert_allclose(wide.extent, [2, 1])
     np.testing.assert_allclose(wide.project(np.array([0.0, 0.0, 2.0]))[1], 1)  # the field of view is vertical
     np.testing.assert_allclose(tall.project(np.array([0.0, 0.0, 2.0]))[1], 2)
@@ -47,9 +62,10 @@ numbers = st.floats(-0.5, 0.5)
 @given(st.tuples(numbers, numbers, numbers), st.tuples(numbers, numbers), st.floats(10, 80))
 def test_against_rays(point: tuple[float, float, float], aside: tuple[float, float], fov: float):
     """A pixel's ray, built from the camera's frame in words, passes through the point."""
-    camera = Camera((aside[0], -2.0 + aside[1], 1.5), (aside[1], 0.1, 0.0), fov, 48, 64)
+    target = (aside[1], 0.1, 0.0)
+    camera = Camera.look_at((aside[0], -2.0 + aside[1], 1.5), target, fov, 48, 64)
     column, row = camera.to_pixels(camera.project(np.array(point)))
-    forward = np.subtract(camera.target, camera.position) / np.linalg.norm(np.subtract(camera.target, camera.position))
+    forward = np.subtract(target, camera.position) / np.linalg.norm(np.subtract(target, camera.position))
     right = np.array([forward[1], -forward[0], 0]) / np.hypot(forward[0], forward[1])
     up = np.cross(right, forward)
     half_height = np.tan(np.radians(fov) / 2)
@@ -63,10 +79,33 @@ def test_against_rays(point: tuple[float, float, float], aside: tuple[float, flo
     [
         ({"field_of_view": 180.0}, "field_of_view"),
         ({"width": 0}, "empty"),
-        ({"znear": 20.0}, "znear"),
         ({"position": (0.0, 0.0, 3.0)}, "straight"),
+    ],
+)
+def test_impossible_ways_to_look(change: dict, words: str):
+    ways = {"position": (0.0, -2.0, 0.0), "target": (0.0, 0.0, 0.0), "field_of_view": 90.0, "height": 64, "width": 64}
+    with pytest.raises(UserError, match=words):
+        Camera.look_at(**{**ways, **change})
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"intrinsics": np.array([0.0, 32.0, 31.5, 31.5])}, "focal"),
+        ({"intrinsics": np.array([32.0, np.nan, 31.5, 31.5])}, "finite"),
+        ({"rotation": np.eye(3) * 1.1}, "orthogonal"),
+        ({"rotation": np.diag([1.0, 1.0, -1.0])}, "determinant"),
+        ({"translation": np.zeros(2)}, "translation"),
+        ({"height": 0}, "empty"),
     ],
 )
 def test_impossible_cameras(change: dict, words: str):
     with pytest.raises(UserError, match=words):
         replace(AHEAD, **change)
+
+
+def test_cameras_are_compared_by_how_they_look_not_by_pixels():
+    assert AHEAD.close_to(ahead(128, 128)) and AHEAD.close_to(ahead(64, 128))
+    assert not AHEAD.close_to(Camera.look_at((0.0, -2.0, 0.0), (0.0, 0.0, 0.0), 80.0, 64, 64))
+    assert not AHEAD.close_to(Camera.look_at((0.0, -2.1, 0.0), (0.0, 0.0, 0.0), 90.0, 64, 64))
+    assert not AHEAD.close_to(replace(AHEAD, intrinsics=AHEAD.intrinsics + np.array([0, 0, 1, 0])))

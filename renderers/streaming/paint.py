@@ -1,7 +1,7 @@
 """The loops of ``streaming`` that paint, on a CPU: triangles into pictures, and gradients back.
 
 Nothing is stored between forward and backward: the backward meets the same fragments again. What happens to one pixel
-stands in streaming_formulas, how pixels and triangles meet in streaming_pairs. Then comes a loop over pairs that do not
+stands in formulas, how pixels and triangles meet in pairs. Then comes a loop over pairs that do not
 depend on one another, many at a time, and a loop over those that touch, one at a time.
 
 The two kernels repeat the walk over pictures, objects and fillings of the queue. A generator would share it, but
@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from renderers.streaming_compiler import helper, kernel
-from renderers.streaming_formulas import ONE, ZERO
-from renderers.streaming_pairs import (
+from renderers.streaming.compiler import helper, kernel
+from renderers.streaming.formulas import ONE, ZERO
+from renderers.streaming.pairs import (
     COL,
     CORNERS,
     FACE,
@@ -31,7 +31,7 @@ from renderers.streaming_pairs import (
 )
 
 centre, fragment, merge_fragment = formulas.centre, formulas.fragment, formulas.merge_fragment
-pull, plus_nine = formulas.pull, formulas.plus_nine
+fragment_backward, plus_nine = formulas.fragment_backward, formulas.plus_nine
 
 TOUCHES, P, LOG_CLEAR, Z, RED, GREEN, BLUE, FORWARD = (RESULTS + row * STRIDE for row in range(8))
 _, M, G_S, G_RED, G_GREEN, G_BLUE, G_L, G_CORNERS = (RESULTS + row * STRIDE for row in range(8))
@@ -110,12 +110,12 @@ def gather(pairs, count, out, g_out):
 
 
 @helper
-def pull_pairs(pairs, count, sigma, gamma, blur, zfar, per_depth, height, width):
+def fragments_backward(pairs, count, sigma, gamma, blur, zfar, per_depth, height, width):
     """What each pair's pixel says about its triangle: TOUCHES, G_CORNERS and G_TINT."""
     for at in range(whole_vectors(count)):
         px, py = centre(pairs[ROW + at], pairs[COL + at], height, width)
         g_pixel = pairs[G_S + at], pairs[G_RED + at], pairs[G_GREEN + at], pairs[G_BLUE + at], pairs[G_L + at]
-        touches, g_corners, g_tint = pull(
+        touches, g_corners, g_tint = fragment_backward(
             g_pixel, pairs[M + at], px, py, nine(pairs, CORNERS, at), nine(pairs, TINT, at),
             sigma, gamma, blur, zfar, per_depth,
         )  # fmt: skip
@@ -167,6 +167,6 @@ def paint_backward(
                 used = fill(queue, cursor, vertices[b, n], mesh, count, blur, cull, height, width)
                 met = expand(pairs, queue, used, vertices[b, n], mesh, colours[b, n], patch_size)
                 gather(pairs, met, out[b], g_out[b])
-                pull_pairs(pairs, met, sigma, gamma, blur, zfar, per_depth, height, width)
+                fragments_backward(pairs, met, sigma, gamma, blur, zfar, per_depth, height, width)
                 hits = touching_ones(pairs, met, touched)
                 scatter(pairs, touched, hits, mesh, g_vertices[b, n], g_colours[b, n])

@@ -12,11 +12,11 @@ import math
 
 import numpy as np
 
-from renderers import streaming_formulas
-from renderers.streaming_compiler import for_cpu, helper
-from renderers.streaming_formulas import HALF, ONE
+from renderers.streaming import formulas as sources
+from renderers.streaming.compiler import for_cpu, helper
+from renderers.streaming.formulas import HALF, ONE
 
-formulas = for_cpu(streaming_formulas)
+formulas = for_cpu(sources)
 triangle, tint_of, seen, box = formulas.triangle, formulas.tint_of, formulas.seen, formulas.box
 
 PATCH, QUEUE = 8, 64  # pixels; patches that are written out together, as many as the caches hold

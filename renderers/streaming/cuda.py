@@ -1,6 +1,6 @@
 """The loops of ``streaming`` on CUDA, one thread a pixel forward and one thread a triangle backward.
 
-The formulas are those of the CPU (streaming_formulas), compiled by numba-cuda when first used. Pictures come out the
+The formulas are those of the CPU (formulas), compiled by numba-cuda when first used. Pictures come out the
 same bits every time. Corners shared by triangles collect their gradients by atomic additions, whose order varies, and
 with it the last bits of a gradient.
 """
@@ -15,9 +15,9 @@ from typing import Any
 import numba.cuda
 import numpy as np
 
-from renderers import streaming_elementwise, streaming_formulas
-from renderers.streaming_compiler import compiled
-from renderers.streaming_formulas import ZERO
+from renderers import formulas, streaming_elementwise
+from renderers.streaming.compiler import compiled
+from renderers.streaming.formulas import ZERO
 
 # The driver's own log reaches the screen wherever a program logs at INFO, as ours do; and one picture is a small grid.
 logging.getLogger("numba.cuda").setLevel(logging.WARNING)
@@ -26,10 +26,10 @@ cuda: Any = numba.cuda  # its annotations describe what the decorator hides
 TILE = 8  # pixels to a side that a block paints
 CHUNK = TILE * TILE  # triangles that it looks at together
 THREADS = 64  # of a block elsewhere
-formulas = compiled(streaming_formulas, cuda.jit(device=True))
+formulas = compiled(formulas, cuda.jit(device=True))
 triangle, tint_of, seen, box, centre = (getattr(formulas, x) for x in ("triangle", "tint_of", "seen", "box", "centre"))
 fragment, merge_fragment = formulas.fragment, formulas.merge_fragment
-pull, plus_nine = formulas.pull, formulas.plus_nine
+fragment_backward, plus_nine = formulas.fragment_backward, formulas.plus_nine
 elementwise = compiled(streaming_elementwise, cuda.jit(device=True))
 merge_pixel, develop_pixel = elementwise.merge_pixel, elementwise.develop_pixel
 undevelop_pixel = elementwise.undevelop_pixel
@@ -119,7 +119,7 @@ def _paint_backward(
         for col in range(col0, col1):
             px, py = centre(row, col, height, width)
             above = g_out[b, row, col]
-            touches, g_corners, g_tint = pull(
+            touches, g_corners, g_tint = fragment_backward(
                 (above[1], above[2], above[3], above[4], above[5]), out[b, row, col, 0], px, py, t, tint,
                 sigma, gamma, blur, zfar, per_depth,
             )  # fmt: skip
@@ -152,7 +152,7 @@ def _develop_backward(canvas, background, gamma, g_image, g_canvas):
 
 
 def launch(name: str, arguments: Any, stream: Any = 0) -> None:
-    """Run the kernel ``name`` (those of streaming_kernels, for whole batches) on tensors that lie on the device.
+    """Run the kernel ``name`` (those of kernels, for whole batches) on tensors that lie on the device.
 
     ``stream``: the address of a CUDA stream, 0 for the default one.
     """

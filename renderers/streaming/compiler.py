@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import njit
 
-from renderers import elementary
+from renderers.streaming import elementary
 
 # no nnan or ninf: comparisons with NaN must stay false; 1 / 0 is infinite, not an exception
 OPTIONS: Any = {"nogil": True, "fastmath": {"contract", "arcp", "nsz", "reassoc"}, "error_model": "numpy"}

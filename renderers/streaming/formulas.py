@@ -1,9 +1,9 @@
 """The formulas of ``streaming``, each once, for whichever compiler: numba's for CPUs, or its one for CUDA.
 
-``fragment`` is what one triangle is to one pixel, ``merge_fragment`` adds it to the pixel, ``pull`` is the gradient of
-both. Names follow ``canvas``: m depth, S weight, C colour, L log_clear; ``g_x`` is dLoss/dx. A triangle is nine numbers
-``t``: x_ndc, y_ndc and 1 / z_view of its corners. Constants are np.float32 on purpose: a bare 1.0 would turn float32
-arithmetic into float64.
+``fragment`` is what one triangle is to one pixel, ``merge_fragment`` adds it to the pixel, ``fragment_backward`` is the
+gradient of both (a vector-Jacobian product, as everything that ends in ``_backward``). Names follow ``canvas``: m depth,
+S weight, C colour, L log_clear; ``g_x`` is dLoss/dx. A triangle is nine numbers ``t``: x_ndc, y_ndc and 1 / z_view of
+its corners. Constants are np.float32 on purpose: a bare 1.0 would turn float32 arithmetic into float64.
 
 What is done for every pixel of a triangle's box has no branches, only choices between two numbers: that is what a
 compiler can do for eight pixels at once. Numbers of pixels that are not touched may come out as NaN; who asks must look
@@ -171,7 +171,7 @@ def merge_fragment(pixel, p, log_clear, z, red, green, blue, gamma, zfar, per_de
     pixel[4] = pixel[4] * fade + q * blue
 
 
-def pull(g_pixel, m, px, py, t, tint, sigma, gamma, blur, zfar, per_depth):
+def fragment_backward(g_pixel, m, px, py, t, tint, sigma, gamma, blur, zfar, per_depth):
     """What one pixel says about a triangle: (touches, gradients of corners, gradients of tint).
 
     ``g_pixel``: of S, C and L, five numbers; ``m``: the finished pixel's depth; ``tint``: the nine numbers of the
@@ -241,5 +241,5 @@ def plus_nine(a, b):
 
 FORMULAS = (
     triangle, tint_of, area, facing, seen, span, box, centre, on_segment, areas, outline, touching, weights, coverage,
-    fragment, merge_fragment, pull, plus_nine,
+    fragment, merge_fragment, fragment_backward, plus_nine,
 )  # fmt: skip

@@ -1,0 +1,51 @@
+"""``renderer=streaming``: which loops paint which picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from renderers.base import FAR, NEAR, Renderer, RendererConfig, placed
+from renderers.memory import keep_freed_memory
+from renderers.projection import lenses
+from renderers.shading import surfaces
+from renderers.streaming.operations import Compose, Paint, Pose
+from scenes.errors import UserError
+from scenes.objects import Objects
+from scenes.scene import Scene
+from scenes.view import View
+
+
+class Streaming(Renderer):
+    """Splats with numba kernels. On the CPU the same bits for any number of threads: each picture has one of them."""
+
+    def __init__(self, scene: Scene, settings: RendererConfig) -> None:
+        super().__init__(scene, settings)
+        keep_freed_memory()
+
+    def pose(self, objects: Objects, view: View, entry: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Renderer.pose``; fused on the CPU, unless the meshes themselves want gradients."""
+        meshes = self.vertices, self.normals, self.albedo, self.vertex_count
+        if self.vertices.is_cuda or objects.rotation.dtype != torch.float32 or any(x.requires_grad for x in meshes[:3]):
+            return super().pose(objects, view, entry)
+        turn, shift, towards = placed(objects, view)
+        lens = lenses(view)
+        lens = lens.expand(len(view), 4).repeat_interleave(objects.slots, 0)
+        surface = surfaces(view, objects.tint, objects.slots)
+        posed = Pose.apply(turn, shift, towards, lens, surface, (entry.flatten(), *meshes))
+        return posed[0].unflatten(0, entry.shape), posed[1].unflatten(0, entry.shape)
+
+    def splat(self, canvas: Tensor, corners: Tensor, colours: Tensor, entry: Tensor, painted: Tensor) -> Tensor:
+        """See ``Renderer.splat``."""
+        if canvas.device.type not in ("cpu", "cuda") or canvas.dtype != torch.float32:
+            where = f"{canvas.dtype} on {canvas.device}"
+            raise UserError(f"renderer=streaming works in float32, on the CPU and on CUDA, not in {where}")
+        settings = self.settings
+        floats = (settings.sigma, settings.gamma, settings.blur, NEAR, FAR)
+        numbers = (*map(np.float32, floats), settings.cull_backfaces)
+        return Paint.apply(canvas, corners, colours, (self.faces, self.face_count, entry, painted), numbers)
+
+    def compose(self, canvas: Tensor, background: Tensor) -> Tensor:
+        """See ``Renderer.compose``; fused, because a canvas is large and torch would stream it for every operation."""
+        return Compose.apply(canvas, background, np.float32(self.settings.gamma))
