@@ -120,7 +120,7 @@ class Renderer(nn.Module):
         """Corners ``(x_ndc, y_ndc, z_view)`` and their shaded colours."""
         (turn, shift, towards), mesh = placed(objects, view), entry.flatten()
         points = torch.baddbmm(shift[:, None], self.vertices[mesh], turn)
-        corners = to_ndc(points, rows(lenses(view), objects.slots))
+        corners = to_ndc(points, rows(lenses(view), objects.slots).to(points))
         colours = shade(self.albedo[mesh], self.normals[mesh], towards, surfaces(view, objects.tint, objects.slots))
         return corners.unflatten(0, entry.shape), colours.unflatten(0, entry.shape)
 
@@ -178,7 +178,8 @@ def placed(objects: Objects, view: View) -> tuple[Tensor, Tensor, Tensor]:
     """Of every object what leads from its own axes to view axes, turn [M, 3, 3] and shift [M, 3] (see ``to_view``),
     and the direction towards the light in its own axes, [M, 3]."""
     fields = view.camera_rotation, view.camera_translation, view.light
-    camera_rotation, camera_translation, light = (rows(field, objects.slots) for field in fields)
+    like = objects.position  # cameras are kept in float64
+    camera_rotation, camera_translation, light = (rows(field, objects.slots).to(like) for field in fields)
     yaw, size = yaw_matrix(objects.rotation.flatten()), objects.size
     position, size = objects.position.flatten(0, 1), None if size is None else size.flatten()
     turn, shift = to_view(yaw, position, size, camera_rotation, camera_translation)

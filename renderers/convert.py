@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,14 +15,19 @@ from scenes.arrays import numpy_of, shared, spread
 from scenes.objects import Objects
 from scenes.view import View
 
+CAMERA = ("intrinsics", "camera_rotation", "camera_translation")
 Described = TypeVar("Described", Objects, View)
 
 
 def to_torch(described: Described, device: torch.device | str | None = None) -> Described:
     """The same objects or views as tensors; floats become float32, ``identity`` and ``face`` int64. What a view's
-    pictures share stays shared."""
+    pictures share stays shared, and cameras stay in float64: where one stands is computed from R and T, and would not
+    be what it was."""
     if isinstance(described, View):
-        return described.each(_once(lambda array: _tensor(array, device)))
+        exact = {
+            name: _once(lambda array: _tensor(array, device, exact=True))(getattr(described, name)) for name in CAMERA
+        }
+        return replace(described.each(_once(lambda array: _tensor(array, device))), **exact)
     return described.each(
         lambda about, array: _tensor(array, device).long() if about.metadata["integer"] else _tensor(array, device)
     )
@@ -54,11 +60,11 @@ def to_floats(images: UInt8[np.ndarray, "*batch height width 3"]) -> Float[Tenso
     return torch.from_numpy(np.ascontiguousarray(images)).to(torch.float32) / 255
 
 
-def _tensor(array: Any, device: torch.device | str | None) -> Tensor:
+def _tensor(array: Any, device: torch.device | str | None, exact: bool = False) -> Tensor:
     if isinstance(array, np.ndarray) and not array.flags.writeable:
         array = array.copy()
     tensor = torch.as_tensor(array, device=device)
-    return tensor.float() if tensor.is_floating_point() else tensor
+    return tensor.float() if tensor.is_floating_point() and not exact else tensor
 
 
 def _once(change: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -43,7 +43,7 @@ def visible_pixels(renderer: Renderer, objects: Objects, view: View) -> Int[Tens
 
 
 @torch.no_grad()
-def turn_shows(renderer: Renderer, objects: Objects, view: View) -> Bool[Tensor, "batch object"]:
+def rotation_visible(renderer: Renderer, objects: Objects, view: View) -> Bool[Tensor, "batch object"]:
     """Whether a turn of the object would be seen (tensors): by `TURN` to either side, it changes the colour of
     `TELLING` pixels or more by `CHANGE`. False for absent objects, bodies of revolution and a mug whose handle is
     hidden, be it by the mug itself."""

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from air3d.model.distributions import Choice, LogitNormal
-from renderers.projection import to_view_axes
+from renderers.projection import rows, times
 from scenes.catalogue import Catalogue
 from scenes.view import View
 
@@ -48,7 +48,9 @@ class RingSampler(nn.Module):
     ) -> Float[Tensor, "batch ring angle 2"]:
         """Where the rings about base points `position` (metres) lie in the picture, in the units of grid_sample:
         (x, y) from -1 at the left and upper border to 1 at the right and lower one."""
-        seen = to_view_axes(self.around[identity] + position[:, None, None], view)
+        around = (self.around[identity] + position[:, None, None]).flatten(1, 2)
+        rotation, translation = (rows(x, 1).to(around) for x in (view.camera_rotation, view.camera_translation))
+        seen = (times(around, rotation) + translation[:, None]).unflatten(1, self.around.shape[1:3])
         sides = view.intrinsics.new_tensor([view.width, view.height])
         focal, centre = view.intrinsics[:, None, None].split(2, -1)
         scale, shift = (-2 * focal / sides).to(seen), ((2 * centre + 1) / sides - 1).to(seen)

@@ -31,7 +31,7 @@ class Streaming(Renderer):
             return super().pose(objects, view, entry)
         turn, shift, towards = placed(objects, view)
         lens = lenses(view)
-        lens = lens.expand(len(view), 4).repeat_interleave(objects.slots, 0)
+        lens = lens.to(turn).expand(len(view), 4).repeat_interleave(objects.slots, 0)
         surface = surfaces(view, objects.tint, objects.slots)
         posed = Pose.apply(turn, shift, towards, lens, surface, (entry.flatten(), *meshes))
         return posed[0].unflatten(0, entry.shape), posed[1].unflatten(0, entry.shape)

@@ -54,7 +54,7 @@ def test_colour_and_depth_of_a_slanted_triangle(name: str) -> None:
     lens = lenses(seen)
     view = torch.tensor([[[-3.0, -2.0, 2.5], [0.0, 4.0, 3.0], [3.0, -2.0, 1.5]]], dtype=renderer.vertices.dtype)
     tint = torch.tensor([[0.05, 0.02, 0.0], [0.0, 0.05, 0.05], [0.03, 0.0, 0.1]], dtype=view.dtype)
-    canvas = soup(renderer, to_ndc(view, lens), view @ tint + 0.3, 6, 10)
+    canvas = soup(renderer, to_ndc(view, lens.to(view)), view @ tint + 0.3, 6, 10)
 
     x, y = pixel_centres(6, 10, view)
     ray = torch.stack(torch.broadcast_tensors(x / lens[0, 0], y[:, None] / lens[0, 1], view.new_ones(())), -1)

@@ -4,7 +4,7 @@ import numpy as np
 
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_torch
-from renderers.visibility import owned_pixels, turn_shows, visible_pixels
+from renderers.visibility import owned_pixels, rotation_visible, visible_pixels
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
 
@@ -53,7 +53,7 @@ def test_the_nearer_one_owns_the_pixel_in_either_order():
     assert visible_pixels(RENDERER, to_torch(objects), VIEW)[0, 1] > pixels[0, 1] + 4, "the mug hides some of the bowl"
 
 
-def test_a_turn_shows_where_a_handle_does():
+def test_a_rotation_visible_where_a_handle_does():
     names = list(SCENE.catalogue.names)
     kinds = [names.index(name) for name in ("mug", "mug", "saucepan", "plate", "bowl")]
     towards_the_right, behind = 0.0, np.pi / 2  # of a mug that is seen from the side, with its handle along +x
@@ -63,5 +63,5 @@ def test_a_turn_shows_where_a_handle_does():
         rotation=np.array([[towards_the_right, 0], [behind, 0], [behind, 0], [0, 0], [0, 0]], np.float32),
         presence=np.array([[True, False]] * 5),
     )
-    shown = turn_shows(RENDERER, to_torch(objects), VIEW)
+    shown = rotation_visible(RENDERER, to_torch(objects), VIEW)
     assert shown[:, 0].tolist() == [True, False, True, False, False] and not shown[:, 1].any()

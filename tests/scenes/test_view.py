@@ -21,7 +21,7 @@ class Lamps(Scene):
     """Every picture has a light of its own, and the camera of the configuration."""
 
     def view(self, seed: int, index: int) -> View:
-        light = np.random.default_rng([seed, index]).normal(size=3) + (0, 0, 3)
+        light = np.random.default_rng([seed, index]).normal(size=3) + [0, 0, 3]
         return replace(self.configured, light=(light / np.linalg.norm(light))[None])
 
 
