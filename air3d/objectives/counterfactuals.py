@@ -81,7 +81,7 @@ class Counterfactual:
         """log p(x | .., yaw) of each object in every yaw bin."""
         objects, yaws = step.decision.objects, yaw_of(step).alternatives(drawn(step).noise["rotation"])
         # one after the other: canvases for all of them would not stay in a cache
-        turned = (replace(objects, rotation=yaw[:, None]) for yaw in yaws.unbind(1))
+        turned = (replace(objects, rotation=yaw[:, None]) for yaw in yaws.T.contiguous())
         return torch.stack([self.log_likelihood(step, other) for other in turned], 1)
 
     def identity_expectation(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
