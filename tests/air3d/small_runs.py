@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from air3d import cli
 from air3d.training.checkpoint import save_checkpoint, save_config
@@ -12,6 +13,9 @@ from air3d.training.config import Config
 from air3d.training.run import Run, build
 from air3d.training.tracking import Tracker
 from air3d.training.trainer import Trainer
+from renderers.convert import to_torch
+from scenes.objects import Objects
+from scenes.view import View
 
 SMALL = [
     "scene=single_object",
@@ -38,6 +42,12 @@ def small_trainer(run_dir: Path, *overrides: str) -> Trainer:
     run = small_run(run_dir, *overrides)
     save_config(run.config, run_dir)
     return Trainer(run, run_dir, Tracker(run_dir, run.config.plain(), "disabled"))
+
+
+def example(run: Run, scenes: int, seed: int = 0, count: int | None = None) -> tuple[Tensor, View, Objects]:
+    """Pictures of the first scenes of a data set, their views, and the truth, all as tensors."""
+    truth, view = to_torch(run.scene.batch(seed, range(scenes), count)), to_torch(run.scene.views(seed, range(scenes)))
+    return run.renderer.render(truth, view), view, truth
 
 
 def untrained(run_dir: Path, config: Config) -> Path:
