@@ -51,7 +51,7 @@ class Counterfactual:
         """All but the expectation over identities is for the first sample of each picture alone."""
         yaw, identity, wake_phase = None, None, []
         if asked.yaw or asked.wake_phase:
-            expectation, cross_entropy = self.yaw_expectation(select_rows(step, step.first))
+            expectation, cross_entropy = self.yaw_expectation(step)
             yaw = expectation if asked.yaw else None
             wake_phase.append(cross_entropy)
         if asked.identity or asked.wake_phase:
@@ -61,25 +61,28 @@ class Counterfactual:
             wake_phase.append(cross_entropy[step.first] if asked.identity else cross_entropy)
         return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if asked.wake_phase else None)
 
-    def yaw_expectation(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """E log p(x | .., yaw) over the yaw bins of each object, and their wake-phase cross-entropy.
+    def yaw_expectation(self, step: Step) -> tuple[Float[Tensor, " picture"], Float[Tensor, " picture"]]:
+        """E log p(x | .., yaw) over the yaw bins of each object, and their wake-phase cross-entropy, both for the first
+        sample of each picture.
 
         Both are 0 for a body of revolution, which looks alike in all bins but for its facets.
         """
+        yaws = yaw_of(step).alternatives(drawn(step).noise["rotation"]).detach()
+        step, yaws = select_rows(step, step.first), yaws[step.first]
         nothing = step.proposal.presence_logit.new_zeros(len(step.pictures))
         rows = self.turns[drawn(step).choices["identity"]].nonzero().squeeze(-1)
         if not len(rows):
             return nothing, nothing
         step = select_rows(step, rows)
-        values, choice = self.per_bin(step), yaw_of(step).choice
+        values, choice = self.per_bin(step, yaws[rows]), yaw_of(step).choice
         values = values - values.mean(1, keepdim=True)
         expected, cross_entropy = (choice.probs * values).sum(1), wake_cross_entropy(values, choice.logits)
         return nothing.index_put((rows,), expected), nothing.index_put((rows,), cross_entropy)
 
     @torch.no_grad()
-    def per_bin(self, step: Step) -> Float[Tensor, "batch bin"]:
-        """log p(x | .., yaw) of each object in every yaw bin."""
-        objects, yaws = step.decision.objects, yaw_of(step).alternatives(drawn(step).noise["rotation"])
+    def per_bin(self, step: Step, yaws: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch bin"]:
+        """log p(x | .., yaw) of each object at each of these yaws."""
+        objects = step.decision.objects
         # one after the other: canvases for all of them would not stay in a cache
         turned = (replace(objects, rotation=yaw[:, None]) for yaw in yaws.T.contiguous())
         return torch.stack([self.log_likelihood(step, other) for other in turned], 1)
