@@ -6,6 +6,7 @@ Every test draws the same random numbers each time, whichever ran before it.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is loaded, and by the programs that tests call
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,36 +17,14 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-# Where tensors go in and out. Not here: configurations (filled from lists, annotated as tuples) and numba's kernels.
-CHECKED = [
-    "air3d.evaluation.calibration",
-    "air3d.gradients.enumerate_counts",
-    "air3d.gradients.leave_one_out",
-    "air3d.gradients.local_expectation",
-    "air3d.gradients.nvil",
-    "air3d.gradients.sampled",
-    "air3d.inference.conformal",
-    "air3d.inference.counting",
-    "air3d.inference.credible",
-    "air3d.inference.greedy",
-    "air3d.inference.predictions",
-    "air3d.model.air",
-    "air3d.model.distributions",
-    "air3d.model.elbo",
-    "air3d.model.encoder",
-    "air3d.model.latents.position",
-    "air3d.model.latents.rotation",
-    "air3d.model.likelihood",
-    "air3d.model.posterior",
-    "air3d.objectives.counterfactuals",
-    "air3d.objectives.wake_phase",
-    "renderers.canvas",
-    "renderers.convert",
-    "renderers.projection",
-    "renderers.reference",
-    "renderers.shading",
-    "renderers.streaming.backend",
-]
+# Every module that says shapes, where tensors go in and out; numba's kernels say none.
+ROOT = Path(__file__).resolve().parents[1]
+CHECKED = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for room in ("air3d", "renderers")
+    for path in (ROOT / room).rglob("*.py")
+    if "from jaxtyping import" in path.read_text(encoding="utf-8")
+)
 
 install_import_hook(CHECKED, "beartype.beartype")
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -24,6 +24,7 @@ from air3d.model.elbo import ElboTerms
 from scenes.errors import UserError, nearest
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """A function, or a module where there is something to learn: then its parameters are trained and saved as well."""
 

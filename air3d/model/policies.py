@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -46,6 +46,7 @@ class Sample(Decision):
     log_weight: Float[Tensor, " batch"]
 
 
+@runtime_checkable
 class Policy(Protocol):
     def __call__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> Decision: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from scenes.objects import Objects
 from scenes.view import View
 
 
+@runtime_checkable
 class Objective(Protocol):
     """`learned` is what the objective trains for itself, beside the network. `labelled` ones are given the truth."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -49,6 +49,7 @@ class Value:
     log_ratio: Float[Tensor, " batch"]
 
 
+@runtime_checkable
 class Family(Protocol):
     """q of one latent, one row for each object. `choice` is its discrete part, where it has one."""
 

@@ -8,26 +8,34 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import small_run
+from small_runs import example, small_run
+from torch import Tensor
 
+from air3d.model.policies import Mode
 from air3d.model.posterior import REFINEMENT_REACH
 from air3d.model.ring_features import HEIGHTS, PER_BIN, RADII, REACH, RingFeatures, instance_normalise
 from renderers.convert import channels_first, to_torch
 from scenes.camera import Camera
+from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
+from scenes.view import View
 
 MUG, SAUCEPAN = 2, 3
 BINS = 12
-WIDE = Camera((0.3, -0.92, 1.27), (0.1, -0.02, 0.0), 32.0, height=48, width=80)
+WIDE = Camera.look_at((0.3, -0.92, 1.27), (0.1, -0.02, 0.0), 32.0, height=48, width=80)
 
 
 def scene() -> Scene:
     return Scene(SceneConfig(image_size=64))
 
 
-def glimpse(camera: Camera) -> RingFeatures:
+def ring_features() -> RingFeatures:
     torch.manual_seed(0)
-    return RingFeatures(scene().catalogue, camera, BINS, 4)
+    return RingFeatures(scene().catalogue, BINS, 4)
+
+
+def view_of(camera: Camera, pictures: int) -> View:
+    return to_torch(View.of(camera, batch=pictures))
 
 
 @pytest.mark.parametrize("camera", [scene().camera, WIDE])
@@ -36,7 +44,7 @@ def test_rings_read_the_pixels_that_the_camera_sees_there(camera: Camera) -> Non
     column, row = torch.meshgrid(torch.arange(camera.width), torch.arange(camera.height), indexing="xy")
     pixels = torch.stack([column, row]).float().expand(2, -1, -1, -1)
     identity, position = torch.tensor([MUG, SAUCEPAN]), torch.tensor([[0.05, -0.04, 0.0], [0.0, 0.02, 0.03]])
-    seen = glimpse(camera).rings(pixels, identity, position)
+    seen = ring_features().rings(pixels, identity, position, view_of(camera, 2))
     for batch, mesh in enumerate(scene().catalogue.meshes[i] for i in identity):
         for ring, angle in ((0, 0), (RADII - 1, 17), (RADII + 4, 30)):
             yaw = (angle + 0.5) * math.tau / (BINS * PER_BIN) - math.pi
@@ -50,13 +58,14 @@ def test_rings_read_the_pixels_that_the_camera_sees_there(camera: Camera) -> Non
 @pytest.mark.parametrize("mesh", [MUG, SAUCEPAN])
 def test_a_handle_is_seen_at_its_yaw(tmp_path: Path, mesh: int) -> None:
     run = small_run(tmp_path, "scene=tabletop", "scene.image_size=96")
-    rings, renderer = run.model.posterior.glimpse.rings, run.renderer
+    rings, renderer = run.model.posterior.ring_features.rings, run.renderer
     rotation = torch.linspace(-2.4, -0.8, 16)  # to the front: behind a mug the rings see the mug
     identity, position = torch.full((16,), mesh), torch.tensor([0.05, -0.05, 0.0]).expand(16, 3)
-    picture = renderer.develop(renderer.paint(renderer.blank(16), identity, position, rotation))
-    changed = channels_first((picture - renderer.develop(renderer.blank(16))).abs())
+    view = view_of(run.scene.camera, 16)
+    picture = renderer.render(Objects(*(x[:, None] for x in (identity, position, rotation, torch.ones(16)))), view)
+    changed = channels_first((picture - renderer.develop(renderer.blank(view), view)).abs())
     outer = RADII - 3 + RADII * (mesh == SAUCEPAN)  # beyond the body; at half the height, or at the top
-    brightness = rings(changed, identity, position)[:, :, outer].sum(1)
+    brightness = rings(changed, identity, position, view)[:, :, outer].sum(1)
     yaw = (torch.arange(brightness.shape[1]) + 0.5) * math.tau / brightness.shape[1] - math.pi
     brightness = brightness * (yaw < 0)
     weight = brightness.pow(8)  # the brightest places, between which the yaw lies
@@ -65,17 +74,17 @@ def test_a_handle_is_seen_at_its_yaw(tmp_path: Path, mesh: int) -> None:
 
 
 def test_a_shift_along_the_rings_by_a_bin_shifts_the_features_by_a_bin() -> None:
-    look = glimpse(scene().camera)
+    look = ring_features()
     look.code.zero_()
     seen = torch.rand(2, 6, len(HEIGHTS) * RADII, BINS * PER_BIN)
     look.rings.forward = lambda images, *_: images
-    nothing = torch.zeros(2)
-    turned = look(seen.roll(3 * PER_BIN, -1), nothing, nothing)
-    torch.testing.assert_close(turned, look(seen, nothing, nothing).roll(3, -1))
+    nothing = torch.zeros(2, dtype=torch.long), torch.zeros(2, 3), view_of(scene().camera, 2)
+    turned = look(seen.roll(3 * PER_BIN, -1), *nothing)
+    torch.testing.assert_close(turned, look(seen, *nothing).roll(3, -1))
 
 
 def test_a_bin_reads_its_own_part_of_the_rings_in_the_middle() -> None:
-    look = glimpse(scene().camera)
+    look = ring_features()
     seen = torch.rand(1, 6, len(HEIGHTS) * RADII, BINS * PER_BIN, requires_grad=True)
     look.rings.forward = lambda images, *_: images
     features = look.second(look.first(torch.cat([seen.flatten(1, 2), look.code[None]], 1)))
@@ -92,29 +101,29 @@ def test_contrast_does_not_see_brightness_or_size() -> None:
 
 @pytest.mark.parametrize("moved", [0.0, 0.5])
 def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path: Path, moved: float) -> None:
-    run = small_run(tmp_path, "scene=tabletop", "model.looks=3")
+    run = small_run(tmp_path, "scene=tabletop", "model.refinement_steps=3")
     model, posterior = run.model, run.model.posterior
-    pictures = run.renderer.render(to_torch(run.scene.batch(0, range(4))))
-    canvas = run.renderer.develop(run.renderer.blank(4))
-    proposal = posterior.propose(
-        model.look(posterior.encoder.look(channels_first(pictures)), pictures, canvas), posterior.start(4)
-    )
+    pictures, view, _ = example(run, 4)
+    canvas = run.renderer.develop(run.renderer.blank(view), view)
+    features = model.look(posterior.encoder.stem(channels_first(pictures)), pictures, canvas, view)
+    proposal = posterior.propose(features, posterior.start(4), view)
     proposal.place = torch.full_like(proposal.place, 0.5)  # far from any border
-    looked_at, look = [], posterior.glimpse.forward
+    looked_at, look = [], posterior.ring_features.forward
 
-    def watch(sight: torch.Tensor, identity: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+    def watch(closeup: Tensor, identity: Tensor, position: Tensor, view: View) -> Tensor:
         looked_at.append(position)
-        return look(sight, identity, position)
+        return look(closeup, identity, position, view)
 
-    posterior.glimpse.forward = watch
+    posterior.ring_features.forward = watch
     with torch.no_grad():
-        posterior.nudge[-1].weight.zero_()
-        posterior.nudge[-1].bias.copy_(torch.tensor([moved, -moved, 0.0, 0.0, 0.0, 0.0]))
-    identity, pose = model.mode(proposal, model.sight(pictures, canvas))
-    position, _ = model.centre(pose)
+        posterior.refinement[-1].weight.zero_()
+        posterior.refinement[-1].bias.copy_(torch.tensor([moved, -moved, 0.0, 0.0, 0.0, 0.0]))
+    closeup = model.closeup(pictures, canvas, view)
+    position = posterior.pose(proposal, proposal.identity.logits.argmax(-1), closeup, view)["position"].mode()
     extent = (model.prior.high - model.prior.low)[:2]
     step = REFINEMENT_REACH * math.tanh(moved) * torch.tensor([1.0, -1.0]) * extent
     for before, after in pairwise([*looked_at, position]):
         torch.testing.assert_close(after[:, :2] - before[:, :2], step.expand(4, 2), atol=1e-6, rtol=1e-4)
     assert len(looked_at) == 3 and position.requires_grad and not any(at.requires_grad for at in looked_at)
-    assert identity.shape == (4,)
+    decided = Mode()(posterior, proposal, closeup, view).objects
+    assert decided.identity.shape == (4, 1) and torch.equal(decided.position[:, 0], position)

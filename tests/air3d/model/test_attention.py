@@ -11,8 +11,10 @@ from jaxtyping import Float
 from small_runs import small_run
 from torch import Tensor
 
+from air3d.model.attention import CODE, table_shares, waves
 from air3d.model.encoder import unexplained
 from air3d.model.posterior import Posterior
+from renderers.convert import to_torch
 
 TABLE, WHITE, RED = torch.tensor([[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.7, 0.1, 0.1]])
 
@@ -36,57 +38,63 @@ def test_noise_is_next_to_nothing() -> None:
 def unexplained_of(cases: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
     """By name, for pixels of the picture and of the canvas."""
     picture, canvas = (torch.stack(colours, 1)[None, :, None] for colours in zip(*cases.values(), strict=True))
-    return dict(zip(cases, unexplained(picture, canvas, TABLE).flatten().tolist(), strict=True))
+    left = unexplained(picture, canvas, TABLE[None, :, None, None])
+    return dict(zip(cases, left.flatten().tolist(), strict=True))
 
 
 def test_attention_stays_with_one_of_two_objects_of_a_kind(tmp_path: Path) -> None:
     """Two cells that score the same: their places are not averaged."""
-    posterior = small_run(tmp_path).model.posterior
-    attention = posterior.attention
-    first, last = 0, len(attention.places) - 1
-    place = attend(posterior, [first, last]) @ attention.places
-    ends = attention.places[[first, last]]
+    posterior, places = posterior_of(tmp_path)
+    first, last = 0, len(places) - 1
+    place = attend(posterior, places, [first, last]) @ places
+    ends = places[[first, last]]
     apart = (ends[0] - ends[1]).norm()
     assert apart > 0.5 and (place - ends).norm(dim=-1).min() < 0.2 * apart
 
 
 @pytest.mark.parametrize("cell", [3, 40, 62])
 def test_attention_goes_where_most_is_unexplained_whatever_has_been_learned(tmp_path: Path, cell: int) -> None:
-    posterior = small_run(tmp_path).model.posterior
+    posterior, places = posterior_of(tmp_path)
     assert not list(posterior.attention.parameters())
-    assert attend(posterior, [cell], noise=0.3).argmax() == cell
+    assert attend(posterior, places, [cell], noise=0.3).argmax() == cell
 
 
 def test_attention_can_turn_away_from_where_it_has_looked(tmp_path: Path) -> None:
     """Two cells that score the same; a state whose query says "not here" of one of them sends it to the other."""
-    posterior = small_run(tmp_path, "model.query=true").model.posterior
-    attention = posterior.attention
-    seen, other = 0, len(attention.places) - 1
-    ask, code = attention.query.ask, attention.query.code
+    posterior, places = posterior_of(tmp_path, "model.query=true")
+    seen, other = 0, len(places) - 1
+    ask, code = posterior.attention.query.ask, waves(places)
     assert not ask.bias.any() and not ask.weight.any()
     with torch.no_grad():
-        ask.weight[-code.shape[-1] :] = -code[seen][:, None] / ask.in_features
-    place = attend(posterior, [seen, other]) @ attention.places
-    assert (place - attention.places[other]).norm() < 0.2 < (place - attention.places[seen]).norm()
+        ask.weight[-CODE:] = -code[seen][:, None] / ask.in_features
+    place = attend(posterior, places, [seen, other]) @ places
+    assert (place - places[other]).norm() < 0.2 < (place - places[seen]).norm()
 
 
 def test_a_query_learns_to_look_elsewhere(tmp_path: Path) -> None:
     """A label asks for the lesser of two objects, at the other end of the table."""
-    attention = small_run(tmp_path, "model.query=true").model.posterior.attention
-    contrast = torch.zeros(1, len(attention.places), attention.query.ask.out_features - attention.query.code.shape[-1])
+    posterior, places = posterior_of(tmp_path, "model.query=true")
+    attention = posterior.attention
+    contrast = torch.zeros(1, len(places), posterior.encoder.channels)
     contrast[:, 0, -1], contrast[:, -1, -1] = 3.0, 2.5
     optimiser = torch.optim.Adam(attention.parameters(), 1e-3)
     for _ in range(100):
-        place = attention(contrast, torch.ones(1, attention.query.ask.in_features)) @ attention.places
+        place = attention(contrast, torch.ones(1, posterior.config.hidden), places[None]) @ places
         optimiser.zero_grad()
-        (place - attention.places[-1]).square().sum().backward()
+        (place - places[-1]).square().sum().backward()
         optimiser.step()
-    assert (place - attention.places[-1]).norm() < 0.3  # of 1.3
+    assert (place - places[-1]).norm() < 0.3  # of 1.3
 
 
-def attend(posterior: Posterior, cells: list[int], noise: float = 0.0) -> Float[Tensor, "1 cell"]:
+def posterior_of(folder: Path, *overrides: str) -> tuple[Posterior, Float[Tensor, "cell 2"]]:
+    """The network of a small run, and the places on the table behind its cells."""
+    run = small_run(folder, *overrides)
+    return run.model.posterior, table_shares(run.model.prior, to_torch(run.scene.views(0, [0])))[0]
+
+
+def attend(posterior: Posterior, places: Tensor, cells: list[int], noise: float = 0.0) -> Float[Tensor, "1 cell"]:
     """What is looked at if these cells alone are unexplained, whatever else stands out."""
     torch.manual_seed(0)
-    contrast = noise * torch.randn(1, len(posterior.attention.places), posterior.encoder.channels)
+    contrast = noise * torch.randn(1, len(places), posterior.encoder.channels)
     contrast[:, cells, -1] = 60.0
-    return posterior.attention(contrast, torch.ones(1, posterior.config.hidden))
+    return posterior.attention(contrast, torch.ones(1, posterior.config.hidden), places[None])
