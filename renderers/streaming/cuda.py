@@ -15,7 +15,8 @@ from typing import Any
 import numba.cuda
 import numpy as np
 
-from renderers import formulas, streaming_elementwise
+from renderers.streaming import elementwise as pixelwise
+from renderers.streaming import formulas as sources
 from renderers.streaming.compiler import compiled
 from renderers.streaming.formulas import ZERO
 
@@ -26,13 +27,13 @@ cuda: Any = numba.cuda  # its annotations describe what the decorator hides
 TILE = 8  # pixels to a side that a block paints
 CHUNK = TILE * TILE  # triangles that it looks at together
 THREADS = 64  # of a block elsewhere
-formulas = compiled(formulas, cuda.jit(device=True))
+formulas = compiled(sources, cuda.jit(device=True))
 triangle, tint_of, seen, box, centre = (getattr(formulas, x) for x in ("triangle", "tint_of", "seen", "box", "centre"))
 fragment, merge_fragment = formulas.fragment, formulas.merge_fragment
 fragment_backward, plus_nine = formulas.fragment_backward, formulas.plus_nine
-elementwise = compiled(streaming_elementwise, cuda.jit(device=True))
-merge_pixel, develop_pixel = elementwise.merge_pixel, elementwise.develop_pixel
-undevelop_pixel = elementwise.undevelop_pixel
+elementwise = compiled(pixelwise, cuda.jit(device=True))
+merge_pixel_backward, compose_pixel = elementwise.merge_pixel_backward, elementwise.compose_pixel
+compose_pixel_backward, background_of_pixel = elementwise.compose_pixel_backward, elementwise.background_of_pixel
 
 
 @cuda.jit(device=True)
@@ -134,25 +135,48 @@ def _merge_backward(canvas, out, gamma, g_out, g_canvas):
     b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
     if col < canvas.shape[2]:
         before, after = canvas[b, row, col, 0], out[b, row, col, 0]
-        merge_pixel(g_out[b, row, col], before, after, gamma, g_canvas[b, row, col])
+        merge_pixel_backward(g_out[b, row, col], before, after, gamma, g_canvas[b, row, col])
+
+
+@cuda.jit(device=True)
+def table_at(background, b, row, col):
+    """The pixel of a background [1 or B, 1 or H, 1 or W, 3] that lies behind one of a picture."""
+    batch, height, width = background.shape[:3]
+    return background[b if batch > 1 else 0, row if height > 1 else 0, col if width > 1 else 0]
 
 
 @cuda.jit
-def _develop_forward(canvas, background, gamma, image):
+def _compose_forward(canvas, background, gamma, image):
     b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
     if col < canvas.shape[2]:
-        develop_pixel(canvas[b, row, col], background, gamma, image[b, row, col])
+        compose_pixel(canvas[b, row, col], table_at(background, b, row, col), gamma, image[b, row, col])
 
 
 @cuda.jit
-def _develop_backward(canvas, background, gamma, g_image, g_canvas):
+def _compose_backward(canvas, background, gamma, g_image, g_canvas):
     b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
     if col < canvas.shape[2]:
-        undevelop_pixel(canvas[b, row, col], background, gamma, g_image[b, row, col], g_canvas[b, row, col])
+        table, g_pixel = table_at(background, b, row, col), g_canvas[b, row, col]
+        compose_pixel_backward(canvas[b, row, col], table, gamma, g_image[b, row, col], g_pixel)
+
+
+@cuda.jit
+def _background_backward(canvas, gamma, g_image, g_background):
+    b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
+    if col < canvas.shape[2]:
+        background_of_pixel(canvas[b, row, col], gamma, g_image[b, row, col], g_background[b, row, col])
+
+
+PIXEL_BY_PIXEL = {
+    "merge_backward": _merge_backward,
+    "compose_forward": _compose_forward,
+    "compose_backward": _compose_backward,
+    "background_backward": _background_backward,
+}
 
 
 def launch(name: str, arguments: Any, stream: Any = 0) -> None:
-    """Run the kernel ``name`` (those of kernels, for whole batches) on tensors that lie on the device.
+    """Run the kernel ``name`` (those of ``kernels``, for whole batches) on tensors that lie on the current device.
 
     ``stream``: the address of a CUDA stream, 0 for the default one.
     """
@@ -167,5 +191,4 @@ def launch(name: str, arguments: Any, stream: Any = 0) -> None:
         blocks = (-(-faces.shape[1] // THREADS), identity.shape[1], batch)
         _paint_backward[blocks, THREADS, queue](*arguments)
     else:
-        kernel = {"merge_backward": _merge_backward, "develop_forward": _develop_forward}.get(name, _develop_backward)
-        kernel[(-(-width // THREADS), height, batch), THREADS, queue](*arguments)
+        PIXEL_BY_PIXEL[name][(-(-width // THREADS), height, batch), THREADS, queue](*arguments)

@@ -1,7 +1,7 @@
 """The formulas of ``streaming``, each once, for whichever compiler: numba's for CPUs, or its one for CUDA.
 
 ``fragment`` is what one triangle is to one pixel, ``merge_fragment`` adds it to the pixel, ``fragment_backward`` is the
-gradient of both (a vector-Jacobian product, as everything that ends in ``_backward``). Names follow ``canvas``: m depth,
+gradient of both (a vector-Jacobian product, as all that ends in ``_backward``). Names follow ``canvas``: m depth,
 S weight, C colour, L log_clear; ``g_x`` is dLoss/dx. A triangle is nine numbers ``t``: x_ndc, y_ndc and 1 / z_view of
 its corners. Constants are np.float32 on purpose: a bare 1.0 would turn float32 arithmetic into float64.
 

@@ -6,11 +6,15 @@ import logging
 
 import numpy as np
 import torch
-from render_tools import random_objects, small_scene
+from render_tools import random_objects, small_scene, small_view
 
-from renderers import RendererConfig, build_renderer, streaming_cuda, streaming_kernels
+from renderers import RendererConfig, build_renderer
+from renderers.base import FAR, NEAR
+from renderers.streaming import cuda as cuda_kernels
+from renderers.streaming import kernels
 from scenes.catalogue import Catalogue
 from scenes.mesh import build
+from scenes.objects import Objects
 from scenes.parts import either, revolve
 
 SIDE = 12
@@ -27,8 +31,8 @@ def compare(name: str, results: tuple, *arguments: object) -> None:
     """Run a kernel on both and compare the arrays it writes, which are those of ``arguments`` at ``results``."""
     both = []
     for run in (
-        lambda *given: getattr(streaming_kernels, name)(0, len(given[0]), *given),
-        lambda *given: streaming_cuda.launch(name, given),
+        lambda *given: getattr(kernels, name)(0, len(given[0]), *given),
+        lambda *given: cuda_kernels.launch(name, given),
     ):
         given = [argument.copy() if isinstance(argument, np.ndarray) else argument for argument in arguments]
         run(*given)
@@ -41,34 +45,32 @@ def compare(name: str, results: tuple, *arguments: object) -> None:
 
 def main(cull: bool) -> None:
     """One pass forward and backward over two objects that hide each other, on a canvas with a third."""
-    scene = small_scene(height=SIDE, width=SIDE + 2)
+    scene, view = small_scene(), small_view(2, SIDE, SIDE + 2)
     scene.catalogue = spinning_top()
     renderer = build_renderer("streaming", scene, RendererConfig(cull_backfaces=cull, sigma=1e-4))
     objects, random = random_objects(seed=3, batch=2, count=3, kinds=1, spread=0.08), np.random.default_rng(0)
-    first, others = (slice(0, 1), slice(1, 3))
-    pose = [
-        renderer.pose(*(x[:, s] for x in (objects.identity, objects.position, objects.rotation)))
-        for s in (first, others)
-    ]
+    first, others = objects.slot(0), Objects.join([objects.slot(1), objects.slot(2)])
+    pose = [renderer.pose(each, view, each.identity) for each in (first, others)]
     painted = torch.tensor([[True, True], [True, False]])
-    canvas = renderer.splat(renderer.blank(2), *pose[0], objects.identity[:, first], painted[:, :1]).numpy()
-    meshes = [
-        x.numpy() for x in (renderer.faces, renderer.face_count, objects.identity[:, others].contiguous(), painted)
-    ]
+    canvas = renderer.splat(renderer.blank(view), *pose[0], first.identity, painted[:, :1]).numpy()
+    meshes = [x.numpy() for x in (renderer.faces, renderer.face_count, others.identity.contiguous(), painted)]
     shape = [x.detach().numpy() for x in pose[1]]
     settings = renderer.settings
-    floats = [np.float32(x) for x in (settings.sigma, settings.gamma, settings.blur, renderer.znear, renderer.zfar)]
-    background, gamma = renderer.background.numpy(), floats[1]
+    floats = [np.float32(x) for x in (settings.sigma, settings.gamma, settings.blur, NEAR, FAR)]
+    gamma = floats[1]
 
     compare("paint_forward", (0,), canvas, *shape, *meshes, *floats, cull)
-    out = renderer.splat(torch.from_numpy(canvas), *pose[1], objects.identity[:, others], painted).numpy()
+    out = renderer.splat(torch.from_numpy(canvas), *pose[1], others.identity, painted).numpy()
     g_out = random.standard_normal(out.shape).astype(np.float32)
     zeros = [np.zeros_like(x) for x in shape]
     compare("paint_backward", (14, 15), out, *shape, *meshes, *floats, cull, g_out, *zeros)
     compare("merge_backward", (4,), canvas, out, gamma, g_out, np.zeros_like(out))
     g_image = random.standard_normal((*out.shape[:3], 3)).astype(np.float32)
-    compare("develop_forward", (3,), out, background, gamma, np.zeros_like(g_image))
-    compare("develop_backward", (4,), out, background, gamma, g_image, np.zeros_like(out))
+    for size in ((1, 1, 1, 3), (2, 1, 1, 3), (1, *out.shape[1:3], 3), g_image.shape):
+        background = random.uniform(0, 1, size).astype(np.float32)
+        compare("compose_forward", (3,), out, background, gamma, np.zeros_like(g_image))
+        compare("compose_backward", (4,), out, background, gamma, g_image, np.zeros_like(out))
+    compare("background_backward", (3,), out, gamma, g_image, np.zeros_like(g_image))
 
 
 def quiet() -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from golden import FOLDER, load
-from render_tools import random_objects, small_scene
+from render_tools import random_looks, random_objects, random_view, small_scene
 
 from renderers import RendererConfig, build_renderer
+from renderers.convert import to_torch
+from renderers.streaming import launch
 from scenes.errors import UserError
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +30,25 @@ def test_every_kernel_equals_its_twin_on_the_cpu_in_the_simulator() -> None:
     command = [sys.executable, str(HERE / "cuda_simulated.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stdout.strip().endswith("the kernels agree"), done.stderr[-3000:]
+
+
+def test_a_kernel_runs_on_the_device_of_its_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``device=cuda:1``: numba launches on the current device, which torch must be told to change for the while."""
+    current, launched = [torch.device("cuda", 0)], []
+
+    @contextmanager
+    def device(wanted: torch.device) -> Iterator[None]:
+        before, current[0] = current[0], wanted
+        yield
+        current[0] = before
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=7))
+    kernels = SimpleNamespace(launch=lambda name, arguments, stream: launched.append((name, current[0], stream)))
+    monkeypatch.setattr(launch, "cuda", lambda: kernels)
+    second = torch.device("cuda", 1)
+    launch.launch("paint_forward", SimpleNamespace(is_cuda=True, device=second))  # pyright: ignore
+    assert launched == [("paint_forward", second, 7)] and current == [torch.device("cuda", 0)]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -39,18 +63,23 @@ def test_without_a_device_there_is_one_line() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("batch", [3, 257])
 def test_a_real_device_paints_the_same_pictures_and_gradients(batch: int) -> None:
-    objects, results = random_objects(seed=batch, batch=batch), []
+    objects, results = random_looks(random_objects(seed=batch, batch=batch), seed=1), []
+    view = random_view(seed=1, batch=batch, height=24, width=24)
+    names = ("intrinsics", "camera_translation", "light", "gain", "background")
     weights = torch.randn(batch, 24, 24, 3, generator=torch.Generator().manual_seed(0))
     for device in ("cpu", "cuda"):
         renderer = build_renderer("streaming", small_scene(), RendererConfig(), device)
-        moved = replace(objects, **{name: value.to(device) for name, value in vars(objects).items()})
-        moved.position.requires_grad_()
-        image = renderer.render(moved)
-        (gradient,) = torch.autograd.grad((image * weights.to(device)).sum(), moved.position)
-        results.append((image.detach().cpu(), gradient.cpu()))
-    (cpu, g_cpu), (cuda, g_cuda) = results
+        moved, world = to_torch(objects, device), to_torch(view, device)
+        leaves = [moved.position, moved.tint, *(getattr(world, name) for name in names)]
+        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        moved = replace(moved, position=leaves[0], tint=leaves[1])
+        image = renderer.render(moved, replace(world, **dict(zip(names, leaves[2:], strict=True))))
+        gradients = torch.autograd.grad((image * weights.to(device)).sum(), leaves)
+        results.append((image.detach().cpu(), *(gradient.cpu() for gradient in gradients)))
+    (cpu, *g_cpu), (cuda, *g_cuda) = results
     assert ((cpu - cuda).abs().amax(-1) < 1e-4).float().mean() > 0.999
-    assert (g_cpu - g_cuda).norm() / g_cpu.norm() < 1e-3
+    for mine, other in zip(g_cpu, g_cuda, strict=True):
+        assert (mine - other).norm() / mine.norm() < 1e-3
 
 
 @pytest.mark.gpu
@@ -59,6 +88,5 @@ def test_a_real_device_paints_what_pytorch3d_painted() -> None:
     for path in FOLDER.glob("*.npz"):
         case, _, excluded, truth = load(path)
         renderer = case.renderer("streaming").to("cuda")
-        objects = {name: torch.as_tensor(value).cuda() for name, value in vars(case.objects).items()}
-        image = renderer.render(replace(case.objects, **objects)).cpu()
+        image = renderer.render(to_torch(case.objects, "cuda"), to_torch(case.view(), "cuda")).cpu()
         assert ((image - truth.image).abs().amax(-1)[~excluded] < 1e-4).float().mean() > 0.999

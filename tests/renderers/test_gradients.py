@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from render_tools import (
     double,
     double_objects,
     one,
+    random_looks,
     random_objects,
+    random_view,
     renderers,
     small_scene,
     small_view,
@@ -22,6 +25,8 @@ from torch import Tensor
 
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_torch
+from scenes import shapes
+from scenes.catalogue import Catalogue
 from scenes.layout import support
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -52,6 +57,49 @@ def test_pose_gradient_equals_finite_differences() -> None:
         measured.view(-1)[index] = (loss(pose.detach() + step) - loss(pose.detach() - step)) / 2e-7
     assert exact.abs().min() > 1e-3, "every parameter must matter"
     torch.testing.assert_close(exact, measured, rtol=1e-4, atol=1e-5 * exact.abs().max().item())
+
+
+NUMBERS = {
+    "tint": "objects", "size": "objects", "intrinsics": "view", "camera_rotation": "view", "camera_translation": "view",
+    "light": "view", "ambient": "view", "diffuse": "view", "gain": "view", "background": "view",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("antialias", [1, 2])
+@pytest.mark.parametrize("picture", [True, False])
+def test_every_gradient_equals_central_differences(picture: bool, antialias: int) -> None:
+    """Of every number of objects and views but the pose (see above), in a world of its own for each picture.
+
+    Of a background picture, which has many numbers, some. Rotation matrices are moved off the rotations: all nine
+    numbers count as free.
+    """
+    scene = small_scene()
+    scene.catalogue = Catalogue((shapes.marked_cube(),))
+    _, reference = renderers(scene, RendererConfig(sigma=3e-5, antialias=antialias))
+    view = double(random_view(seed=5, batch=2, height=12, width=14, picture=picture))
+    objects = random_looks(random_objects(seed=4, batch=2, count=2, kinds=1, spread=0.05), seed=3)
+    objects = double_objects(objects)
+    weights = torch.randn(2, 12, 14, 3, generator=torch.Generator().manual_seed(0)).double()
+    weights = weights * ~at_cut_off(reference, objects, view, margin=0.02)[..., None]
+
+    def loss(name: str, value: Tensor) -> Tensor:
+        changed = {"objects": objects, "view": view}
+        changed[NUMBERS[name]] = replace(changed[NUMBERS[name]], **{name: value})  # type: ignore[type-var]
+        return (reference.render(changed["objects"], changed["view"]) * weights).sum()  # type: ignore[arg-type]
+
+    for name, owner in NUMBERS.items():
+        value = getattr({"objects": objects, "view": view}[owner], name).clone().requires_grad_()
+        (exact,) = torch.autograd.grad(loss(name, value), value)
+        step = 1e-5 if name == "intrinsics" else 1e-7
+        chosen = range(0, value.numel(), max(1, value.numel() // 20))
+        measured = torch.zeros_like(exact.flatten())
+        for index in chosen:
+            change = torch.zeros_like(measured).index_fill(0, torch.tensor(index), step).view_as(value)
+            with torch.no_grad():
+                measured[index] = (loss(name, value + change) - loss(name, value - change)) / (2 * step)
+        exact, measured = exact.flatten()[list(chosen)], measured[list(chosen)]
+        assert exact.abs().max() > 1e-3, name
+        torch.testing.assert_close(exact, measured, rtol=1e-4, atol=1e-5 * exact.abs().max().item(), msg=name)
 
 
 def test_a_silhouette_pulls_the_right_way() -> None:

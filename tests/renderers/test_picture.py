@@ -12,6 +12,7 @@ from render_tools import (
     double,
     double_objects,
     random_objects,
+    random_view,
     renderers,
     small_camera,
     small_scene,
@@ -23,9 +24,14 @@ from torch import Tensor
 from renderers import Renderer, RendererConfig
 from renderers.base import FAR, NEAR, empty_table
 from renderers.projection import lenses, pixel_centres, to_ndc
+from scenes import crockery, shapes
+from scenes.catalogue import Catalogue
+from scenes.objects import Objects
+from scenes.scene import Scene
 from scenes.view import LIGHT, View
 
 BACKENDS = ("streaming", "reference")
+KINDS = (crockery.mug, shapes.marked_cube)
 
 
 def backend(name: str, settings: RendererConfig | None = None) -> Renderer:
@@ -162,6 +168,65 @@ def test_same_bits_for_any_number_of_threads() -> None:
         results.append((image, *torch.autograd.grad((image * weights).sum(), (vertices, colours))))
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def tipped_over() -> tuple[Scene, Scene]:
+    """A catalogue of a mug and a marked cube that can also lie on a side, and one of the same meshes turned by hand."""
+    over = np.array([[[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]])  # about x, about y
+    meshes = [replace(make(), resting=np.stack([np.eye(3), turn])) for make, turn in zip(KINDS, over, strict=True)]
+    turned = []
+    for mesh, turn in zip(meshes, over, strict=True):
+        vertices = (mesh.vertices @ turn.T).astype(np.float32)
+        vertices[:, 2] -= vertices[:, 2].min()
+        normals = (mesh.normals @ turn.T).astype(np.float32)
+        turned.append(replace(mesh, vertices=vertices, normals=normals, resting=np.eye(3)[None]))
+    resting, by_hand = small_scene(), small_scene()
+    resting.catalogue, by_hand.catalogue = Catalogue(tuple(meshes)), Catalogue((*meshes, *turned))
+    return resting, by_hand
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_resting_face_paints_what_the_turned_mesh_paints(name: str) -> None:
+    resting, by_hand = (renderers(scene)[BACKENDS.index(name)] for scene in tipped_over())
+    view = world(resting, 4)
+    position = torch.tensor([[0.05, 0.0, 0.02], [-0.06, 0.04, 0.0]], dtype=resting.vertices.dtype).expand(4, 2, 3)
+    face = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
+    kind = torch.tensor([0, 1]).expand(4, 2)
+    objects = Objects(kind, position, torch.full_like(position[..., 0], 0.7), torch.ones(4, 2), face)
+    image = resting.render(objects, view)
+    same = by_hand.render(replace(objects, identity=kind + 2 * face, face=0 * face), view)
+    torch.testing.assert_close(image, same, atol=1e-5, rtol=0)
+    assert all((image[i] - image[j]).abs().max() > 0.1 for i in range(4) for j in range(i)), "each looks different"
+
+
+def test_size_is_about_the_base_point_and_tint_about_colours() -> None:
+    """A mesh of twice the size is the object of size 2; a red tint on a white plate is a red plate."""
+    scene, large = small_scene(), small_scene()
+    meshes = scene.catalogue.meshes
+    large.catalogue = Catalogue(
+        tuple(replace(m, vertices=1.5 * m.vertices, colours=m.colours * np.float32([1, 0.25, 0.5])) for m in meshes)
+    )
+    objects, view = random_objects(seed=14), small_view()
+    looks = replace(objects, size=torch.full((3, 3), 1.5), tint=torch.tensor([1, 0.25, 0.5]).expand(3, 3, 3))
+    image = renderers(scene)[0].render(looks, view)
+    torch.testing.assert_close(image, renderers(large)[0].render(objects, view), atol=1e-4, rtol=0)
+    dim = renderers(scene)[0].render(looks, small_view(gain=(0.5, 1.0, 1.0)))
+    tinted = replace(looks, tint=torch.tensor([0.5, 0.25, 0.5]).expand(3, 3, 3))
+    torch.testing.assert_close(dim, renderers(scene)[0].render(tinted, view), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_antialiased_pixels_are_means_of_smaller_ones(name: str) -> None:
+    renderer, fine = backend(name, RendererConfig(antialias=2)), backend(name)
+    objects, view = random_objects(seed=15, batch=2), random_view(8, 2, 10, 12)
+    if name == "reference":
+        objects, view = double_objects(objects), double(view)
+    k = view.intrinsics
+    middle = 2 * k[:, 2:] + 0.5  # of twice as many pixels
+    larger = replace(view, intrinsics=torch.cat([2 * k[:, :2], middle], 1), height=20, width=24,
+                     background=view.background.repeat_interleave(2, 1).repeat_interleave(2, 2))  # fmt: skip
+    expected = fine.render(objects, larger).unflatten(2, (12, 2)).unflatten(1, (10, 2)).mean((2, 4))
+    torch.testing.assert_close(renderer.render(objects, view), expected, atol=2e-5, rtol=0)
 
 
 def test_pictures_are_colours() -> None:

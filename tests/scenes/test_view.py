@@ -17,11 +17,14 @@ from scenes.view import ARRAYS, View, shared
 CAMERA = Camera.look_at((0.0, -1.0, 1.0), (0.0, 0.0, 0.0), 40.0, 8, 10)
 
 
+INDICES = [2, -1, slice(1, 4), slice(None, None, 2), [3, 0, 3], np.arange(5) > 2, np.zeros(0, int)]
+
+
 class Lamps(Scene):
     """Every picture has a light of its own, and the camera of the configuration."""
 
     def view(self, seed: int, index: int) -> View:
-        light = np.random.default_rng([seed, index]).normal(size=3) + [0, 0, 3]
+        light = np.random.default_rng([seed, index]).normal(size=3) + np.array([0, 0, 3])
         return replace(self.configured, light=(light / np.linalg.norm(light))[None])
 
 
@@ -39,9 +42,7 @@ def assert_same(view: View, other: View) -> None:
 
 
 @pytest.mark.parametrize("change", [lambda view: view, to_torch], ids=["numpy", "torch"])
-@pytest.mark.parametrize(
-    "index", [2, -1, slice(1, 4), slice(None, None, 2), [3, 0, 3], np.arange(5) > 2, np.zeros(0, int)], ids=str
-)
+@pytest.mark.parametrize("index", INDICES, ids=str)
 def test_choosing_pictures(change, index):
     view = change(own(5))
     chosen = view[index]
