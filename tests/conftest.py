@@ -15,6 +15,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is loaded, and by the
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Every module that says shapes, where tensors go in and out; numba's kernels say none.
@@ -27,6 +28,9 @@ CHECKED = sorted(
 )
 
 install_import_hook(CHECKED, "beartype.beartype")
+
+settings.register_profile("untimed", deadline=None)  # other work on the machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

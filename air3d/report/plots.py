@@ -151,7 +151,9 @@ def position_error_histogram(path: Path | str, distances: np.ndarray, detected_w
     save(figure, path)
 
 
-def coverage(path: Path | str, levels: Mapping[str, Sequence[np.ndarray]], bars: Sequence[Mapping[str, float]]) -> None:
+def coverage(
+    path: Path | str, levels: Mapping[str, Sequence[np.ndarray]], bars: Sequence[Mapping[str, int | float]]
+) -> None:
     """Share of truths inside their credible region against its level, and counts right against how sure of them.
 
     `levels`: of the truths, by what they are of: in the posterior's own regions (dashed), and in those scaled by

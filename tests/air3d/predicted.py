@@ -1,9 +1,12 @@
-"""Predictions made by hand: a mug, a plate or a cube in the middle of each table."""
+"""Scenes and predictions made by hand, of mugs, plates and cubes."""
 
 from __future__ import annotations
 
+import json
+
 import torch
 
+from air3d.files import plain
 from air3d.inference.predictions import Predictions
 from air3d.model.distributions import Choice, LogitNormal
 from air3d.model.latents.position import BasePoint
@@ -31,3 +34,18 @@ def predictions(
     offset = LogitNormal(torch.zeros(number, 4), torch.full((number, 4), 0.2))
     pose = {"position": BasePoint(box, PRIOR), "rotation": Yaw(Choice(logits=torch.tensor(logits)), offset)}
     return Predictions(objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, torch.zeros(number))
+
+
+def tables(*scenes: list[tuple[int, float, float, float]], slots: int = 4) -> Objects:
+    """Scenes as lists of (identity, x, y, yaw)."""
+    result = Objects.empty(len(scenes), slots)
+    for b, scene in enumerate(scenes):
+        for n, (identity, x, y, yaw) in enumerate(scene):
+            result.identity[b, n], result.position[b, n], result.rotation[b, n] = identity, (x, y, 0), yaw
+            result.presence[b, n] = True
+    return result
+
+
+def strict(scores: dict) -> dict:
+    """The scores after a trip through strictly valid JSON."""
+    return json.loads(json.dumps(plain(scores), allow_nan=False))
