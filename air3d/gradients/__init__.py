@@ -55,8 +55,8 @@ ESTIMATORS: dict[str, Kind] = {
 class GradientConfig:
     """Which estimator, how many draws of the posterior a picture gets, and whether yaw bins are summed out.
 
-    `baseline_learning_rate` is that of nvil's network. `trainer.schedule.prior_odds` takes its value from `prior_odds`
-    unless it is set there.
+    `baseline_learning_rate` is that of nvil's network. `prior_odds` makes each further object that many times likelier
+    at first, and falls to 1 in the first half of the training (training/schedules.py).
     """
 
     name: str = "enumerate_counts"
@@ -75,6 +75,8 @@ class GradientConfig:
             raise UserError(f"{self.name} samples the yaw bin: it needs gradient.sum_yaw=false")
         if not self.baseline_learning_rate > 0:
             raise UserError(f"gradient.baseline_learning_rate must be above 0, not {self.baseline_learning_rate}")
+        if not self.prior_odds > 0:
+            raise UserError(f"gradient.prior_odds={self.prior_odds} must be above 0; 1 is the scene's prior")
 
     def needs(self, field: str) -> bool:
         """Whether the estimator needs that field of `ElboTerms`."""

@@ -6,7 +6,7 @@ after Mnih & Gregor 2014, "Neural Variational Inference and Learning in Belief N
 The baseline b is a network that sees the picture, what is still unexplained and the recurrent state, all from before
 the decision, and is trained towards the reward by squared error, at its own learning rate (`baseline_learning_rate`).
 Its input is detached: learning to predict must not change what the posterior looks at. Decisions and rewards are those
-of `air3d.gradients.sampled`. The paper's prior that begins in favour of many objects is `trainer.schedule.prior_odds`.
+of `air3d.gradients.sampled`. The paper's prior that begins in favour of many objects is `gradient.prior_odds`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ import itertools
 import torch
 from torch import Tensor
 
-from air3d.gradients import Estimator
+from air3d.gradients import ESTIMATORS, Estimator
+from air3d.gradients.nvil import Nvil
 from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, up_to
 
 STD = 0.3
@@ -85,14 +86,14 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
         pose1, pose2 = (pose.gather(-1, bin[..., None]).squeeze(-1) for pose, bin in zip(poses, (a, b), strict=True))
         return log_likelihood(i, a, j, b, pose1, pose2, 0.0)
 
-    def turned() -> Tensor:
+    def yaw_expectation() -> Tensor:
         bins = torch.zeros_like(i), torch.ones_like(i)
         turn1 = torch.stack([likelihood(i, bin, j, b)[..., 1] for bin in bins], -1).detach()
         turn2 = torch.stack([likelihood(i, a, j, bin)[..., 2] for bin in bins], -1).detach()
         turns = [(theta["yaw1"][i].softmax(-1) * turn1).sum(-1), (theta["yaw2"][i, a, j].softmax(-1) * turn2).sum(-1)]
         return torch.stack(turns, -1)[:, 0]
 
-    def swapped() -> Tensor:
+    def identity_expectation() -> Tensor:
         """The other identity with a yaw bin of its own, and the same random number for its pose."""
         bin1, bin2 = choose(theta["yaw1"][1 - i])[0], choose(theta["yaw2"][i, a, 1 - j])[0]
         one = likelihood(1 - i, bin1, j, b)[..., 1] - kls(theta, 1 - i, a, j)[..., 0]
@@ -106,13 +107,17 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
     return ElboTerms(
         log_likelihood=likelihood(i, a, j, b),
         presence_logit=torch.stack([theta["rho1"].expand(shape), theta["rho2"][i, a]], -1),
-        log_identity=torch.stack([log_i, log_j], -1),
-        log_yaw=torch.stack([log_a, log_b], -1),
-        turned=turned() if sum_yaw else None,
-        swapped=swapped(),
+        log_choice={"identity": torch.stack([log_i, log_j], -1), "rotation": torch.stack([log_a, log_b], -1)},
+        yaw_expectation=yaw_expectation() if sum_yaw else None,
+        identity_expectation=identity_expectation(),
         context=torch.stack([first, second], -2),
         kl=kl,
     )
+
+
+def estimator(name: str) -> Estimator:
+    """The estimator of that name; the baseline of nvil for what a step says here."""
+    return Nvil(CONTEXT).double() if name == "nvil" else ESTIMATORS[name].build(0)
 
 
 def gradients(
@@ -123,8 +128,8 @@ def gradients(
     theta = parameters()
     rows: dict[str, list[Tensor]] = {key: [] for key in theta}
     for _ in range(repeats):
-        trace = draw(theta, pictures, samples, sum_yaw)
-        loss = estimator(trace, LOG_PRIOR, min_count).mean()
+        terms = draw(theta, pictures, samples, sum_yaw)
+        loss = estimator(terms, LOG_PRIOR, min_count).mean()
         for key, value in zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True):
             rows[key].append(value)
     return {key: torch.stack(values) for key, values in rows.items()}

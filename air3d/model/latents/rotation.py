@@ -53,7 +53,7 @@ class Yaw:
     def mode_kl(self) -> Float[Tensor, " batch"]:
         return self.offset.kl(self.offset.mean, self.choice.probs)
 
-    def radians(self, bin: Int[Tensor, "*batch"], share: Float[Tensor, "*#batch"]) -> Float[Tensor, "*batch"]:
+    def radians(self, bin: Int[Tensor, "*#batch"], share: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
         """The yaw of a place in [0, 1] within a bin."""
         return (bin + share) * (2 * math.pi / self.bins) - math.pi
 

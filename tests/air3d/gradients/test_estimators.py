@@ -6,20 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from enumerable import CONTEXT, LOG_PRIOR, draw, exact_bound, gradients, parameters
-from small_runs import small_config, small_run
+from enumerable import LOG_PRIOR, draw, estimator, exact_bound, gradients, parameters
+from small_runs import example, small_config, small_run
 from torch import Tensor
 
-from air3d.gradients import ESTIMATORS, Estimator, leave_one_out
+from air3d.gradients import ESTIMATORS, Estimator, GradientConfig, leave_one_out
 from air3d.gradients.enumerate_counts import advantages
-from air3d.gradients.nvil import Nvil
+from air3d.gradients.nvil import Nvil, context_size
 from air3d.gradients.sampled import decide
-from air3d.model.air import Weights
-from air3d.model.distributions import Choice
 from air3d.model.elbo import ElboTerms, tilted
-from air3d.objectives.counterfactuals import same_quantile
+from air3d.objectives import Elbo, Weights
 from air3d.training.schedules import ScheduleConfig
-from renderers.convert import to_torch
 from scenes.errors import UserError
 
 CASES = [(name, samples) for name, kind in ESTIMATORS.items() for samples in (1, 2, 4) if samples >= kind.least_samples]
@@ -27,12 +24,11 @@ CASES = [(name, samples) for name, kind in ESTIMATORS.items() for samples in (1,
 
 def build(name: str) -> Estimator:
     """The estimator for the enumerable model; the baseline of nvil is a bad one, and not learned."""
-    estimator = ESTIMATORS[name].build(CONTEXT)
-    if isinstance(estimator, Nvil):
-        estimator.double()
-        for index, weights in enumerate(estimator.parameters()):
+    built = estimator(name)
+    if isinstance(built, Nvil):
+        for index, weights in enumerate(built.parameters()):
             torch.nn.init.normal_(weights, std=0.5, generator=torch.Generator().manual_seed(index))
-    return estimator
+    return built
 
 
 def standard_errors(estimates: dict[str, Tensor], min_count: int = 0) -> dict[str, Tensor]:
@@ -68,12 +64,12 @@ def test_a_baseline_that_has_seen_the_choice_is_found_out() -> None:
     torch.manual_seed(0)
     nvil = build("nvil")
 
-    def peeking(trace, *rest):
-        trace.context[..., 2] += trace.log_identity.detach()
-        return nvil(trace, *rest)
+    def peeking(terms, *rest):
+        terms.context[..., 2] += terms.log_choice["identity"].detach()
+        return nvil(terms, *rest)
 
-    def backwards(trace, *rest):
-        made = decide(trace, *rest)
+    def backwards(terms, *rest):
+        made = decide(terms, *rest)
         return made.surrogate(-leave_one_out.others(made.reward, made.taken) + made.reward)
 
     for wrong in (peeking, backwards):
@@ -81,28 +77,29 @@ def test_a_baseline_that_has_seen_the_choice_is_found_out() -> None:
         assert max(values.max().item() for values in far.values()) > 10
 
 
-def without_baseline(trace: ElboTerms, *rest) -> Tensor:
-    decisions = decide(trace, *rest)
+def without_baseline(terms: ElboTerms, *rest) -> Tensor:
+    decisions = decide(terms, *rest)
     return decisions.surrogate(torch.zeros_like(decisions.reward))
 
 
 def test_a_baseline_has_not_seen_the_rewards_of_its_own_step() -> None:
-    trace, nvil = draw(parameters(), 3, 2), ESTIMATORS["nvil"].build(CONTEXT)
+    terms, nvil = draw(parameters(), 3, 2), estimator("nvil")
     assert isinstance(nvil, Nvil)
-    torch.nn.init.zeros_(nvil.double().baseline[-1].bias)
+    torch.nn.init.zeros_(nvil.baseline[-1].bias)
     values = {}
-    for name, estimator in (("nvil", nvil), ("without", without_baseline)):
+    for name, tried in (("nvil", nvil), ("without", without_baseline)):
         torch.manual_seed(0)
-        (values[name],) = torch.autograd.grad(estimator(trace, LOG_PRIOR, 0).sum(), trace.log_yaw, retain_graph=True)
+        chosen, loss = terms.log_choice["rotation"], tried(terms, LOG_PRIOR, 0).sum()
+        (values[name],) = torch.autograd.grad(loss, chosen, retain_graph=True)
     torch.testing.assert_close(values["nvil"], values["without"])
     assert (nvil.mean != 0).all(), "but the next step will have"
 
 
-def variance(estimator: Estimator, offset: float = 0.0) -> dict[str, float]:
+def variance(tried: Estimator, offset: float = 0.0) -> dict[str, float]:
     """Of the estimates from four draws, summed over a parameter's entries; `offset` is added to every bound."""
 
-    def shifted(trace: ElboTerms, log_prior: Tensor, *rest) -> Tensor:
-        return estimator(trace, log_prior + offset, *rest)
+    def shifted(terms: ElboTerms, log_prior: Tensor, *rest) -> Tensor:
+        return tried(terms, log_prior + offset, *rest)
 
     estimates = gradients(shifted, 4, repeats=200, pictures=50)
     return {key: values.var(0).sum().item() for key, values in estimates.items()}
@@ -127,8 +124,8 @@ def test_a_baseline_takes_away_what_every_choice_earns() -> None:
     torch.manual_seed(0)
     choices = ("rho1", "rho2", "identity2", "yaw2")
     bare = variance(without_baseline, 20.0)
-    for estimator in (trained(build("nvil"), 20.0), build("leave_one_out")):
-        found = variance(estimator, 20.0)
+    for tried in (trained(build("nvil"), 20.0), build("leave_one_out")):
+        found = variance(tried, 20.0)
         assert 2 * sum(found[key] for key in choices) < sum(bare[key] for key in choices)
 
 
@@ -162,24 +159,25 @@ def test_the_others_of_a_sample_are_those_that_decided_too() -> None:
     assert leave_one_out.others(reward, alone)[0, 0, 0, 0] == 0
 
 
-def test_another_draw_by_the_same_random_number() -> None:
-    torch.manual_seed(0)
-    before, after = Choice(torch.tensor([0.2, 0.5, 0.3])), Choice(torch.tensor([0.6, 0.1, 0.3]))
-    before, after = before.expand((100_000,)), after.expand((100_000,))
-    drawn = before.sample()
-    assert torch.equal(same_quantile(drawn, Choice(before.probs), Choice(before.probs)), drawn)
-    other = same_quantile(drawn, Choice(before.probs), Choice(after.probs))
-    share = other.bincount(minlength=3) / len(other)
-    torch.testing.assert_close(share, after.probs[0], rtol=0, atol=0.006)
-    assert (other == drawn).float().mean() > 0.5, "independent draws agree less often"
-
-
 def test_the_tilted_prior() -> None:
     prior = torch.tensor([0.25, 0.25, 0.5]).log()
     torch.testing.assert_close(tilted(prior, 2.0).exp(), torch.tensor([0.25, 0.5, 2.0]) / 2.75)
     assert torch.equal(tilted(prior, 1.0), prior)
-    schedule = ScheduleConfig(prior_odds=16.0, prior_until=0.5)
-    assert [schedule.at(share).prior_odds for share in (0.0, 0.25, 0.5, 1.0)] == [16.0, 4.0, 1.0, 1.0]
+    tilts = [ScheduleConfig().at(share).prior_tilt for share in (0.0, 0.25, 0.5, 1.0)]
+    assert [16.0**tilt for tilt in tilts] == [16.0, 4.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("tilt, odds", [(1.0, 16.0), (0.5, 4.0), (0.0, 1.0)])
+def test_an_estimator_is_given_the_prior_as_it_is_tilted_now(tmp_path: Path, tilt: float, odds: float) -> None:
+    run = small_run(tmp_path, "scene=tabletop")
+    elbo = Elbo(run.model, GradientConfig("nvil", 1, False, prior_odds=16.0), run.scene.catalogue.symmetries)
+    given, surrogate = [], elbo.surrogate
+    elbo.surrogate = lambda terms, log_prior, least: given.append(log_prior) or surrogate(terms, log_prior, least)
+    pictures, view, _ = example(run, 2)
+    elbo(pictures, view, Weights(prior_tilt=tilt))
+    (seen,) = given
+    torch.testing.assert_close(seen.diff(), torch.full((3,), odds).log(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen.logsumexp(0).item(), 0.0, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -198,9 +196,9 @@ def test_senseless_settings_are_answered(tmp_path: Path, overrides: tuple[str, .
 
 
 def test_the_prior_of_nvil_is_tilted_unless_it_is_set(tmp_path: Path) -> None:
-    assert small_config(tmp_path, "gradient=nvil").trainer.schedule.prior_odds == 10
-    assert small_config(tmp_path, "gradient=nvil", "trainer.schedule.prior_odds=3").trainer.schedule.prior_odds == 3
-    assert small_config(tmp_path).trainer.schedule.prior_odds == 1
+    assert small_config(tmp_path, "gradient=nvil").gradient.prior_odds == 10
+    assert small_config(tmp_path, "gradient=nvil", "gradient.prior_odds=3").gradient.prior_odds == 3
+    assert small_config(tmp_path).gradient.prior_odds == 1
 
 
 @pytest.mark.slow
@@ -209,19 +207,19 @@ def test_all_estimate_the_same_gradient_of_the_real_network(tmp_path: Path) -> N
     torch.manual_seed(0)
     run = small_run(tmp_path, "scene=tabletop", "scene.max_objects=2")
     model, posterior = run.model, run.model.posterior
-    pictures = model.renderer.render(to_torch(run.scene.batch(3, range(1), 2))).expand(32, -1, -1, -1)
+    picture, view, _ = example(run, 1, seed=3, count=2)
+    pictures, views = picture.expand(32, -1, -1, -1), view.repeat(32)
     heads = [getattr(posterior, name)[-1].bias for name in ("presence", "identity", "correction")]
-    heads.append(posterior.yaw.last.bias)
+    heads.append(posterior.latents["rotation"].head.last.bias)
     with torch.no_grad():
         posterior.presence[-1].bias.fill_(0.3)
         posterior.identity[-1].bias.copy_(torch.tensor([1.0, 0.0, -0.5, 0.5]))
 
     def estimates(name: str) -> tuple[Tensor, Tensor]:
-        kind, rows = ESTIMATORS[name], []
-        surrogate = kind.build(model.context_size)
+        elbo, rows = Elbo(model, GradientConfig(name, 2, sum_yaw=False), run.scene.catalogue.symmetries), []
         for _ in range(40):
-            trace = model.trace(pictures, 2, Weights(sigma=1.0), **({kind.needs: True} if kind.needs else {}))
-            loss = surrogate(trace, model.prior.log_count, 0).mean()
+            terms = elbo.terms(pictures, views, Weights(sigma=1.0))
+            loss = elbo.surrogate(terms, model.prior.log_count, 0).mean()
             rows.append(torch.cat(torch.autograd.grad(loss, heads)))
         return torch.stack(rows).mean(0), torch.stack(rows).var(0) / len(rows)
 
@@ -233,39 +231,13 @@ def test_all_estimate_the_same_gradient_of_the_real_network(tmp_path: Path) -> N
         assert far.max() < 4.5, name
 
 
-def test_an_alternative_is_what_the_posterior_would_have_drawn(tmp_path: Path) -> None:
-    """What `swap` says of identities that were not drawn, against what they are worth where they were."""
-    torch.manual_seed(0)
-    run = small_run(tmp_path, "scene=single_object")
-    model, posterior = run.model, run.model.posterior
-    pictures = model.renderer.render(to_torch(run.scene.batch(1, range(1))))
-    with torch.no_grad():
-        posterior.identity[-1].bias.copy_(torch.tensor([0.5, 0.0, -0.5]))
-        # each identity in a place and at an angle of its own
-        posterior.correction[0].weight[:, -3:] *= 10
-        posterior.correction[-1].weight *= 30
-        posterior.yaw.known.weight[:, -3:] *= 10
-        posterior.yaw.between.weight *= 5
-        posterior.yaw.last.weight[0] *= 100
-        trace = model.trace(pictures, 3000, Weights(sigma=0.5), sum_identity=True)
-    assert trace.swapped is not None
-    own = (trace.log_likelihood[..., 1:] - trace.kl).flatten()
-    swapped, log_q = trace.swapped.flatten(), trace.log_identity.flatten()
-    drawn = [log_q == value for value in log_q.unique()]
-    assert len(drawn) == 3
-    worth = torch.stack([own[rows].mean() for rows in drawn])
-    error = torch.stack([own[rows].std() / rows.sum().sqrt() for rows in drawn])
-    print("worth:", worth - worth.mean(), "errors:", error)
-    assert worth.std() > 10 * error.max(), "too noisy to show anything"
-    expected = (log_q.unique().exp() * worth).sum() - worth
-    found = torch.stack([swapped[rows].mean() for rows in drawn])
-    assert ((found - expected).abs() < 4 * error.norm()).all(), (found, expected)
-
-
 def test_a_baseline_reaches_nothing_of_the_posterior(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
-    pictures = run.renderer.render(to_torch(run.scene.batch(0, range(2))))
-    trace = run.model.trace(pictures, 2, Weights(), context=True, sum_identity=True)
-    assert trace.context is not None and trace.swapped is not None
-    assert trace.context.shape == (2, 2, 3, run.model.context_size) and not trace.context.requires_grad
-    assert trace.swapped.shape == (2, 2, 3) and trace.swapped.requires_grad
+    pictures, view, _ = example(run, 2)
+    hidden, symmetries = run.model.posterior.config.hidden, run.scene.catalogue.symmetries
+    terms = Elbo(run.model, GradientConfig("nvil", 2, False), symmetries).terms(pictures, view, Weights())
+    assert terms.context is not None and terms.identity_expectation is None
+    assert terms.context.shape == (2, 2, 3, context_size(hidden)) and not terms.context.requires_grad
+    terms = Elbo(run.model, GradientConfig("local_expectation"), symmetries).terms(pictures, view, Weights())
+    assert terms.identity_expectation is not None and terms.context is None
+    assert terms.identity_expectation.shape == (2, 2, 3) and terms.identity_expectation.requires_grad
