@@ -138,10 +138,7 @@ class Renderer(nn.Module):
     def develop(self, canvas: Float[Tensor, "batch tall wide 6"], view: View) -> Float[Tensor, "batch height width 3"]:
         """The picture of a canvas, in [0, 1]."""
         times = self.settings.antialias
-        background = empty_table(view)
-        if background.shape[1] > 1:
-            background = canvases.enlarged(background, times)
-        return canvases.averaged(self.compose(canvas, background), times)
+        return canvases.averaged(self.compose(canvas, empty_table(view, times)), times)
 
     def compose(
         self, canvas: Float[Tensor, "batch tall wide 6"], background: Float[Tensor, "#batch #tall #wide 3"]
@@ -192,10 +189,11 @@ def fitting(view: View, batch: int) -> View:
     return view if len(view) == batch else view.repeat(batch)
 
 
-def empty_table(view: View) -> Float[Tensor, "#batch #height #width 3"]:
-    """What is seen where nothing stands, to be broadcast against pictures; one row where all pictures share it."""
+def empty_table(view: View, times: int = 1) -> Float[Tensor, "#batch #height #width 3"]:
+    """What is seen where nothing stands, to be broadcast against pictures (``times`` as tall and as wide, for
+    antialiasing); one row where all pictures share it."""
     background = view.background[:1] if shared(view.background) else view.background
-    return background if background.dim() == 4 else background[:, None, None]
+    return canvases.enlarged(background, times) if background.dim() == 4 else background[:, None, None]
 
 
 __all__ = ["FAR", "NEAR", "Renderer", "RendererConfig", "empty_table", "fitting", "placed"]
