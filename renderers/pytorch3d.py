@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from renderers import canvas as canvases
-from renderers.base import FAR, NEAR, Renderer, RendererConfig, empty_table, fitting
+from renderers.base import FAR, NEAR, Renderer, empty_table, fitting
 from renderers.projection import rows, yaw_matrix
+from renderers.settings import RendererConfig
 from renderers.shading import shade, surfaces, towards_light
 from scenes.errors import UserError
 from scenes.objects import Objects
