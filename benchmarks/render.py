@@ -1,9 +1,10 @@
 """Pictures per second of each renderer, forward and with gradients: ``python benchmarks/render.py --help``.
 
 A picture is a whole one: three pieces of crockery with about 1000 triangles, back faces drawn too, 64 x 64 pixels,
-posed, shaded, painted and developed; gradients are those of every position and rotation. From there one thing is
-changed at a time. PyTorch3D is measured on the same pictures in the same run where it is installed, with the smallest
-``faces_per_pixel`` at which it agrees with ``streaming``.
+posed, shaded, painted and developed; gradients are those of every position and rotation, and once more those of the
+view (camera, light, background) too. From there one thing is changed at a time. PyTorch3D is measured on the same
+pictures in the same run where it is installed, with the smallest ``faces_per_pixel`` at which it agrees with
+``streaming``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from workload import (
     peak_operations,
     seconds,
     smallest_faces_per_pixel,
+    view_gradients,
 )
 
 from renderers import build_renderer
@@ -42,10 +44,12 @@ SWEEPS: dict[str, tuple] = {
     "objects": (1, 2, 3, 6),
     "threads": (1, 2),
     "cull": (False, True),
+    "antialias": (1, 2),
+    "views": ("one", "own"),
 }
 BATCH = {"reference": 1, "pytorch3d": 16}  # the largest; they are slow, and memory grows with faces
-COLUMNS = ("renderer", "varied", "batch", "side", "objects", "faces", "threads", "cull")
-NUMBERS = ("forward_per_second", "gradients_per_second", "kept_kib_per_picture")
+COLUMNS = ("renderer", "varied", "batch", "side", "objects", "faces", "threads", "cull", "antialias", "views")
+NUMBERS = ("forward_per_second", "gradients_per_second", "view_gradients_per_second", "kept_kib_per_picture")
 
 
 def measure(name: str, work: Work, repeats: int, **settings: Any) -> dict[str, Any]:
@@ -53,11 +57,12 @@ def measure(name: str, work: Work, repeats: int, **settings: Any) -> dict[str, A
     work = replace(work, batch=min(work.batch, BATCH.get(name, work.batch)))
     torch.set_num_threads(work.threads)
     scene = work.scene()
-    objects = work.pictures(scene)
+    shown = work.pictures(scene)
     renderer = build_renderer(name, scene, replace(work.settings(), **settings), work.device)
-    faces = renderer.face_count[objects.identity].sum(1).float().mean().item()
-    rates = [work.batch / seconds(lambda f=f: f(renderer, objects), repeats) for f in (forward, gradients)]
-    kept = kept_bytes(renderer, objects) / 1024
+    faces = renderer.face_count[shown[0].identity].sum(1).float().mean().item()
+    calls = (forward, gradients, view_gradients)
+    rates = [work.batch / seconds(lambda call=call: call(renderer, *shown), repeats) for call in calls]
+    kept = kept_bytes(renderer, *shown) / 1024
     numbers = dict(zip(NUMBERS, (*(round(rate, 2) for rate in rates), round(kept)), strict=True))
     return {"renderer": name, **asdict(work), "faces": round(faces), **numbers, **settings}
 
@@ -93,8 +98,8 @@ def already_painted(base: Work, repeats: int) -> list[dict[str, float]]:
     """Milliseconds a picture for one more object, with gradients, against the number that is there already."""
     work = replace(base, objects=7, faces=base.faces * 7 // base.objects)
     scene = work.scene()
-    objects, renderer = work.pictures(scene), build_renderer("streaming", scene, work.settings(), work.device)
-    times = [seconds(one_more(renderer, objects, painted), repeats) for painted in range(work.objects)]
+    shown, renderer = work.pictures(scene), build_renderer("streaming", scene, work.settings(), work.device)
+    times = [seconds(one_more(renderer, *shown, painted), repeats) for painted in range(work.objects)]
     lines = [{"painted": n, "milliseconds": round(1000 * t / work.batch, 4)} for n, t in enumerate(times)]
     print("one more object on", *(f"{line['painted']}: {line['milliseconds']} ms," for line in lines), "with gradients")
     return lines
@@ -103,7 +108,7 @@ def already_painted(base: Work, repeats: int) -> list[dict[str, float]]:
 def report(varied: str, line: dict[str, Any]) -> dict[str, Any]:
     line = {"varied": varied, **line}
     cells = [f"{line[name]!s:>10}" for name in COLUMNS]
-    print(*cells, f"{line[NUMBERS[0]]:>11,.1f}", f"{line[NUMBERS[1]]:>15,.1f}", f"{line[NUMBERS[2]]:>9,}", flush=True)
+    print(*cells, *(f"{line[name]:>12,.1f}" for name in NUMBERS), flush=True)
     return line
 
 
@@ -149,7 +154,8 @@ def main() -> None:
     options = parser.parse_args()
     base = Work(batch=options.batch, threads=options.threads, device=options.device)
     print(*(f"{key} {value}" for key, value in machine().items()), sep=", ")
-    print(*(f"{name:>10}" for name in COLUMNS), "  forward/s  with gradients/s  KiB kept")
+    heads = ("forward/s", "gradients/s", "view's too/s", "KiB kept")
+    print(*(f"{name:>10}" for name in COLUMNS), *(f"{head:>12}" for head in heads))
     lines = compare(base, options.repeats, options.sweeps)
     extra = {"one_more_object": already_painted(base, options.repeats)}
     if base.device == "cpu":

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from unittest.mock import patch
 
 import numpy as np
 import torch
+import trimesh
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.convert import to_torch
 from renderers.projection import pixel_centres
 from renderers.reference import Reference, fragments
-from scenes import crockery
+from scenes import crockery, parts
 from scenes.catalogue import Catalogue
+from scenes.mesh import Mesh
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
+from scenes.view import View
 
 PIECES = (crockery.plate, crockery.bowl, crockery.mug, crockery.saucepan)
 TEST, FRAGMENT, BACKWARD = 45, 60, 1.45
@@ -27,7 +31,8 @@ the gradient of a fragment costs compared with its forward pass. The gradient me
 
 @dataclass(frozen=True)
 class Work:
-    """One point of the benchmark; ``faces`` is the number that all objects of a picture have together."""
+    """One point of the benchmark; ``faces`` is the number that all objects of a picture have together, ``views``
+    whether all pictures share "one" or each has its "own"."""
 
     batch: int = 64
     side: int = 64
@@ -35,48 +40,66 @@ class Work:
     faces: int = 1000
     threads: int = 2
     cull: bool = False
+    antialias: int = 1
+    views: str = "one"
     device: str = "cpu"
 
     def scene(self) -> Scene:
         """A table with crockery of the right number of faces."""
         coarse = np.mean([len(make().faces) for make in PIECES])
         scene = Scene(SceneConfig(image_size=self.side, max_objects=self.objects))
-        scene.catalogue = Catalogue(tuple(make(self.faces / self.objects / coarse) for make in PIECES))
+        scene.catalogue = Catalogue(crockery_with(self.faces / self.objects / coarse))
         return scene
 
     def settings(self) -> RendererConfig:
-        return RendererConfig(cull_backfaces=self.cull)
+        return RendererConfig(cull_backfaces=self.cull, antialias=self.antialias)
 
-    def pictures(self, scene: Scene) -> Objects:
-        """Scenes of the layout itself, all slots filled."""
-        objects = scene.batch(0, range(self.batch), self.objects)
-        return to_torch(Objects(*(array[:, : self.objects] for array in vars(objects).values())), self.device)
+    def pictures(self, scene: Scene) -> tuple[Objects, View]:
+        """Scenes of the layout itself, all slots filled, and how they are seen."""
+        objects, view = scene.batch(0, range(self.batch), self.objects), scene.views(0, range(self.batch))
+        if self.views == "own":
+            view = view.each(np.array)  # a copy for each picture: nothing is shared any more
+        return to_torch(objects, self.device), to_torch(view, self.device)
 
 
-def gradients(renderer: Renderer, objects: Objects) -> Tensor:
+def crockery_with(detail: float) -> tuple[Mesh, ...]:
+    """The crockery with so many times as many faces around its axes."""
+
+    def finer(profile: Sequence[parts.Point], sections: int) -> trimesh.Trimesh:
+        return parts.revolve(profile, round(sections * detail))
+
+    with patch.object(crockery, "revolve", finer):
+        return tuple(make() for make in PIECES)
+
+
+def gradients(renderer: Renderer, objects: Objects, view: View) -> Tensor:
     """Whole pictures, and the gradient of their squares with respect to every position and rotation."""
     pose = objects.position.clone().requires_grad_(), objects.rotation.clone().requires_grad_()
-    image = renderer.render(replace(objects, position=pose[0], rotation=pose[1]))
+    image = renderer.render(replace(objects, position=pose[0], rotation=pose[1]), view)
     image.square().sum().backward()
     return image.detach()
 
 
+def view_gradients(renderer: Renderer, objects: Objects, view: View) -> Tensor:
+    """As ``gradients``, and those of every number of the view as well."""
+    return gradients(renderer, objects, view.each(lambda array: array.detach()[:].requires_grad_()))
+
+
 @torch.no_grad()
-def forward(renderer: Renderer, objects: Objects) -> Tensor:
+def forward(renderer: Renderer, objects: Objects, view: View) -> Tensor:
     """Pictures alone."""
-    return renderer.render(objects)
+    return renderer.render(objects, view)
 
 
-def one_more(renderer: Renderer, objects: Objects, painted: int) -> Callable[[], None]:
+def one_more(renderer: Renderer, objects: Objects, view: View, painted: int) -> Callable[[], None]:
     """A call that paints each picture's last object, with gradients, where ``painted`` others are already."""
-    before = renderer.blank(len(objects))
+    before, last = renderer.blank(view), objects.slot(objects.slots - 1)
     for slot in range(painted):
-        before = renderer.paint(before, *(x[:, slot] for x in (objects.identity, objects.position, objects.rotation)))
+        before = renderer.paint(before, objects.slot(slot), view)
 
     def call() -> None:
-        position = objects.position[:, -1].clone().requires_grad_()
-        canvas = renderer.paint(before, objects.identity[:, -1], position, objects.rotation[:, -1])
-        renderer.develop(canvas).square().sum().backward()
+        moved = replace(last, position=last.position.clone().requires_grad_())
+        renderer.develop(renderer.paint(before, moved, view), view).square().sum().backward()
 
     return call
 
@@ -96,7 +119,7 @@ def seconds(call: Callable[[], object], repeats: int, least: float = 0.5) -> flo
     return min(times[2:])
 
 
-def kept_bytes(renderer: Renderer, objects: Objects) -> float:
+def kept_bytes(renderer: Renderer, objects: Objects, view: View) -> float:
     """Bytes a picture that a forward pass keeps for the backward pass, each storage counted once."""
     seen: dict[int, int] = {}
 
@@ -107,7 +130,7 @@ def kept_bytes(renderer: Renderer, objects: Objects) -> float:
 
     pose = replace(objects, position=objects.position.clone().requires_grad_())
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        renderer.render(pose)
+        renderer.render(pose, view)
     return sum(seen.values()) / len(objects)
 
 
@@ -118,11 +141,11 @@ def smallest_faces_per_pixel(work: Work, tolerance: float = 1e-4, share: float =
     """
     work = replace(work, batch=min(work.batch, 16))
     scene, settings = work.scene(), work.settings()
-    objects = work.pictures(scene)
-    truth = forward(build_renderer("streaming", scene, settings), objects)
-    most = build_renderer("pytorch3d", scene, replace(settings, faces_per_pixel=150)).most_fragments(objects)  # type: ignore[operator]
+    shown = work.pictures(scene)
+    truth = forward(build_renderer("streaming", scene, settings), *shown)
+    most = build_renderer("pytorch3d", scene, replace(settings, faces_per_pixel=150)).most_fragments(*shown)  # type: ignore[operator]
     for kept in (4, 8, 12, 16, 24, 32, 50, 100, 150):
-        image = forward(build_renderer("pytorch3d", scene, replace(settings, faces_per_pixel=kept)), objects)
+        image = forward(build_renderer("pytorch3d", scene, replace(settings, faces_per_pixel=kept)), *shown)
         if ((image - truth).abs().amax(-1) < tolerance).float().mean() >= share:
             return kept, most
     raise RuntimeError("PyTorch3D and streaming do not agree on these pictures")
@@ -132,12 +155,12 @@ def operations(work: Work) -> float:
     """Arithmetic operations a picture, forward and backward, if every triangle only meets the pixels of its box."""
     work = replace(work, batch=8)
     scene = work.scene()
-    renderer, objects = Reference(scene, work.settings()), work.pictures(scene)
-    vertices, colours = renderer.pose(objects.identity, objects.position, objects.rotation)
-    painted = torch.ones_like(objects.identity, dtype=torch.bool)
-    corners, _, drawn = renderer._triangles(vertices, colours, objects.identity, painted)
-    blur = renderer.settings.blur
-    x, y = pixel_centres(work.side, work.side, vertices)
+    renderer, (objects, view) = Reference(scene, work.settings()), work.pictures(scene)
+    entry = renderer.entry(objects)
+    vertices, colours = renderer.pose(objects, view, entry)
+    corners, _, drawn = renderer._triangles(vertices, colours, entry, torch.ones_like(entry, dtype=torch.bool))
+    blur, side = renderer.settings.blur, work.side * work.antialias
+    x, y = pixel_centres(side, side, vertices)
     low, high = corners[..., :2].amin(-2) - blur**0.5, corners[..., :2].amax(-2) + blur**0.5
     columns = ((x >= low[..., :1]) & (x <= high[..., :1])).sum(-1)
     rows = ((y >= low[..., 1:]) & (y <= high[..., 1:])).sum(-1)

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 
 import torch
 
-from renderers.base import Renderer, RendererConfig
+from renderers.base import Renderer
+from renderers.settings import RendererConfig
 from scenes.errors import UserError, nearest
 from scenes.scene import Scene
 

@@ -1,9 +1,8 @@
-"""What every backend shares: settings, the catalogue as tensors, posing, shading, and the way a picture is painted."""
+"""What every backend shares: the catalogue as tensors, posing, shading, and the way a picture is painted."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from renderers import canvas as canvases
 from renderers.projection import lenses, rows, to_ndc, to_view, yaw_matrix
+from renderers.settings import RendererConfig
 from renderers.shading import shade, surfaces, towards_light
 from scenes.arrays import shared
 from scenes.camera import FAR, NEAR
@@ -18,38 +18,6 @@ from scenes.errors import UserError
 from scenes.objects import Objects
 from scenes.scene import Scene
 from scenes.view import View
-
-
-@dataclass  # not frozen: OmegaConf makes frozen ones read-only before it can fill them
-class RendererConfig:
-    """Every choice about how things are painted. ``sigma`` and ``blur_radius`` are squared NDC lengths."""
-
-    name: str = "auto"
-    sigma: float = 1e-5  # softness of silhouettes: right for triangles of about two pixels at 64 px, 1e-4 shows seams
-    gamma: float = 1e-4  # softness of depth, in units of FAR - NEAR (scenes/camera.py)
-    blur_radius: float | None = None  # where a triangle's influence ends; default: where p falls to 1e-4
-    cull_backfaces: bool = True  # the catalogue's meshes are closed
-    antialias: int = 1  # a pixel is the mean of so many times so many; 1 is off
-    faces_per_pixel: int = 100  # pytorch3d only: the nearest triangles a pixel keeps, the others are lost
-    black_box: str = "streaming"  # finite_difference only: what paints
-    position_step: float = 2e-3  # finite_difference only: metres to either side
-    rotation_step: float = 2e-2  # finite_difference only: radians to either side
-
-    def __post_init__(self) -> None:
-        if not (self.sigma > 0 and self.gamma > 0):
-            raise UserError(f"renderer.sigma={self.sigma} and renderer.gamma={self.gamma} must both be above 0")
-        if self.blur_radius is not None and self.blur_radius < 0:
-            raise UserError(f"renderer.blur_radius={self.blur_radius} is a squared length: 0 or more, or null")
-        if not 1 <= self.antialias <= 8:
-            raise UserError(f"renderer.antialias={self.antialias} must be a whole number from 1 (off) to 8")
-        for name in ("faces_per_pixel", "position_step", "rotation_step"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"renderer.{name}={getattr(self, name)} must be above 0")
-
-    @property
-    def blur(self) -> float:
-        """Squared NDC distance beyond which a triangle does not touch a pixel."""
-        return math.log(1e4 - 1) * self.sigma if self.blur_radius is None else self.blur_radius
 
 
 class Renderer(nn.Module):
@@ -138,10 +106,7 @@ class Renderer(nn.Module):
     def develop(self, canvas: Float[Tensor, "batch tall wide 6"], view: View) -> Float[Tensor, "batch height width 3"]:
         """The picture of a canvas, in [0, 1]."""
         times = self.settings.antialias
-        background = empty_table(view)
-        if background.shape[1] > 1:
-            background = canvases.enlarged(background, times)
-        return canvases.averaged(self.compose(canvas, background), times)
+        return canvases.averaged(self.compose(canvas, empty_table(view, times)), times)
 
     def compose(
         self, canvas: Float[Tensor, "batch tall wide 6"], background: Float[Tensor, "#batch #tall #wide 3"]
@@ -193,10 +158,11 @@ def fitting(view: View, batch: int) -> View:
     return view if len(view) == batch else view.repeat(batch)
 
 
-def empty_table(view: View) -> Float[Tensor, "#batch #height #width 3"]:
-    """What is seen where nothing stands, to be broadcast against pictures; one row where all pictures share it."""
+def empty_table(view: View, times: int = 1) -> Float[Tensor, "#batch #height #width 3"]:
+    """What is seen where nothing stands, to be broadcast against pictures (``times`` as tall and as wide, for
+    antialiasing); one row where all pictures share it."""
     background = view.background[:1] if shared(view.background) else view.background
-    return background if background.dim() == 4 else background[:, None, None]
+    return canvases.enlarged(background, times) if background.dim() == 4 else background[:, None, None]
 
 
 __all__ = ["FAR", "NEAR", "Renderer", "RendererConfig", "empty_table", "fitting", "placed"]

@@ -45,11 +45,6 @@ def channels_first(images: Float[Tensor, "batch height width 3"]) -> Float[Tenso
     return images.permute(0, 3, 1, 2)
 
 
-def channels_last(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch height width 3"]:
-    """Pictures as everybody else wants them."""
-    return images.permute(0, 2, 3, 1)
-
-
 def to_bytes(images: Float[Tensor, "*batch height width 3"]) -> UInt8[np.ndarray, "*batch height width 3"]:
     """[0, 1] floats to 0..255, rounded to the nearest; values outside are clipped."""
     return (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

@@ -22,7 +22,9 @@ class Reference(Renderer):
     def splat(self, canvas: Tensor, corners: Tensor, colours: Tensor, entry: Tensor, painted: Tensor) -> Tensor:
         """See ``Renderer.splat``."""
         triangles, colours, drawn = self._triangles(corners, colours, entry, painted)
-        hit, d, z, w = fragments(triangles, pixel_centres(*canvas.shape[1:3], corners), self.settings.blur)
+        hit, d, z, w = fragments(
+            triangles, pixel_centres(canvas.shape[1], canvas.shape[2], corners), self.settings.blur
+        )
         hit = hit & drawn[:, None, None]
         colours = torch.einsum("bhwfk,bfkc->bhwfc", w, colours)
         settings = self.settings

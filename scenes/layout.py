@@ -41,7 +41,8 @@ class Layout:
     tries: int = 100
 
     def __post_init__(self) -> None:
-        self.table = numbers("table", self.table, 2)
+        width, depth = numbers("table", self.table, 2)
+        self.table = width, depth
         require(min(self.table) > 0, "table", self.table, "two positive lengths in metres")
         require(self.min_objects >= 0, "min_objects", self.min_objects, "0 or more")
         require(self.max_objects >= max(self.min_objects, 1), "max_objects", self.max_objects,

@@ -99,8 +99,9 @@ class View:
 
     def camera(self, row: int) -> Camera:
         """The camera of one picture."""
-        names = ("intrinsics", "camera_rotation", "camera_translation")
-        return Camera(*(numpy_of(getattr(self, name)[row]) for name in names), self.height, self.width)
+        fields_of_row = self.intrinsics[row], self.camera_rotation[row], self.camera_translation[row]
+        intrinsics, rotation, translation = map(numpy_of, fields_of_row)
+        return Camera(intrinsics, rotation, translation, self.height, self.width)
 
     @staticmethod
     def stack(views: Sequence[View]) -> View:

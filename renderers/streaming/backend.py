@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from renderers.base import FAR, NEAR, Renderer, RendererConfig, placed
+from renderers.base import FAR, NEAR, Renderer, placed
 from renderers.memory import keep_freed_memory
 from renderers.projection import lenses
+from renderers.settings import RendererConfig
 from renderers.shading import surfaces
 from renderers.streaming.operations import Compose, Paint, Pose
 from scenes.errors import UserError

@@ -107,11 +107,13 @@ def compose_pixel_backward(pixel, background, gamma, g_image, g_pixel):
 
 def background_of_pixel(pixel, gamma, g_image, g_background):
     """Gradients g_image [3] -> g_background [3]: what is seen of the background is 1 - alpha S / (S + delta)."""
-    seen = ONE
-    if pixel[5] != ZERO:
-        seen += math.expm1(pixel[5]) * pixel[1] / (pixel[1] + max(exp((EPS - pixel[0]) / gamma), EPS))
     for c in range(3):
-        g_background[c] = seen * g_image[c]
+        g_background[c] = g_image[c]
+    if pixel[5] == ZERO:
+        return  # nothing painted here
+    hidden = -math.expm1(pixel[5]) * pixel[1] / (pixel[1] + max(exp((EPS - pixel[0]) / gamma), EPS))
+    for c in range(3):
+        g_background[c] -= hidden * g_image[c]
 
 
 FORMULAS = (

@@ -40,6 +40,14 @@ BACKWARD = G_TINT + 9 * STRIDE
 
 
 @helper
+def prepare(size, znear, zfar):
+    """What a kernel works with: 1 / (zfar - znear), the queue and its cursor, the touching pairs, and all pairs."""
+    per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
+    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.empty(2, np.int64), np.empty(STRIDE, np.int32)
+    return per_depth, queue, cursor, touched, np.zeros(size, np.float32)
+
+
+@helper
 def whole_vectors(count):
     """``count`` rounded up to whole vectors of 16 floats, so that no loop ends on single pairs."""
     return (count + 15) // 16 * 16
@@ -85,9 +93,7 @@ def paint_forward(
 ):  # fmt: skip
     """Merge N meshes each into the canvases out [B,H,W,6], in place. Vertices (x_ndc, y_ndc, z_view) [B,N,V,3]."""
     height, width, patch_size = out.shape[1], out.shape[2], out.shape[3] + 2  # see ``expand``
-    per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.empty(2, np.int64), np.empty(STRIDE, np.int32)
-    pairs = np.zeros(FORWARD, np.float32)
+    per_depth, queue, cursor, touched, pairs = prepare(FORWARD, znear, zfar)
     for b in range(start, stop):
         for n in range(identity.shape[1]):
             mesh, count = faces[identity[b, n]], face_count[identity[b, n]] if painted[b, n] else 0
@@ -156,9 +162,7 @@ def paint_backward(
 ):  # fmt: skip
     """Gradients g_out [B,H,W,6] with respect to ``paint_forward``'s result, added to g_vertices and g_colours."""
     height, width, patch_size = out.shape[1], out.shape[2], out.shape[3] + 2  # see ``expand``
-    per_depth = np.float64(1) / (np.float64(zfar) - np.float64(znear))
-    queue, cursor, touched = np.empty((QUEUE, 6), np.int32), np.empty(2, np.int64), np.empty(STRIDE, np.int32)
-    pairs = np.zeros(BACKWARD, np.float32)
+    per_depth, queue, cursor, touched, pairs = prepare(BACKWARD, znear, zfar)
     for b in range(start, stop):
         for n in range(identity.shape[1]):
             mesh, count = faces[identity[b, n]], face_count[identity[b, n]] if painted[b, n] else 0

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig, build_renderer
-from renderers.base import empty_table
 from renderers.canvas import LOG_CLEAR
 from renderers.convert import to_torch
 from renderers.projection import pixel_centres
@@ -81,8 +80,8 @@ def paint(case: Case, renderer: Renderer, weights: Tensor) -> Result:
 def picture(renderer: Renderer, objects: Objects, view: View) -> tuple[Tensor, Tensor]:
     """Image and alpha; PyTorch3D's come from its own blending."""
     if renderer.settings.name == "pytorch3d":
-        rgb, alpha = renderer.blend(objects, view)  # pyright: ignore[reportCallIssue]
-        return alpha * rgb + (1 - alpha) * empty_table(view), alpha[..., 0]
+        rgb, alpha, background = renderer.blend(objects, view)  # pyright: ignore[reportCallIssue]
+        return alpha * rgb + (1 - alpha) * background, alpha[..., 0]
     canvas = renderer.paint(renderer.blank(view), objects, view)
     return renderer.develop(canvas, view), -torch.expm1(canvas[..., LOG_CLEAR])
 

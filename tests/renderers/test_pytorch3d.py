@@ -6,67 +6,91 @@ from dataclasses import replace
 
 import pytest
 import torch
-from render_tools import at_cut_off, random_objects, renderers, small_scene
+from render_tools import (
+    at_cut_off,
+    double,
+    double_objects,
+    one,
+    random_looks,
+    random_objects,
+    random_view,
+    renderers,
+    small_scene,
+    small_view,
+)
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.pytorch3d import packed_faces
+from scenes.errors import UserError
 from scenes.objects import Objects
+from scenes.view import View
 
 SETTINGS = RendererConfig(faces_per_pixel=150)
+OBJECTS = ("position", "rotation", "tint", "size")
+VIEW = ("intrinsics", "camera_rotation", "camera_translation", "light", "ambient", "diffuse", "gain", "background")
 
 
-def library(settings: RendererConfig = SETTINGS, **shape: int) -> Renderer:
+def library(settings: RendererConfig = SETTINGS) -> Renderer:
     pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
-    return build_renderer("pytorch3d", small_scene(**shape), settings)
+    return build_renderer("pytorch3d", small_scene(), settings)
 
 
-def picture_and_gradients(renderer: Renderer, objects: Objects, weights: Tensor) -> list[Tensor]:
-    position, rotation = objects.position.clone().requires_grad_(), objects.rotation.clone().requires_grad_()
-    image = renderer.render(replace(objects, position=position, rotation=rotation))
-    return [image.detach(), *torch.autograd.grad((image * weights).sum(), (position, rotation))]
+def picture_and_gradients(renderer: Renderer, objects: Objects, view: View, weights: Tensor) -> dict[str, Tensor]:
+    leaves = {name: getattr(objects, name).clone().requires_grad_() for name in OBJECTS}
+    leaves |= {name: getattr(view, name).clone().requires_grad_() for name in VIEW}
+    moved = replace(objects, **{name: leaves[name] for name in OBJECTS})
+    image = renderer.render(moved, replace(view, **{name: leaves[name] for name in VIEW}))
+    gradients = torch.autograd.grad((image * weights).sum(), list(leaves.values()))
+    return {"image": image.detach(), **dict(zip(leaves, gradients, strict=True))}
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("shape", [(24, 24), (16, 28), (28, 16)], ids=str)
-def test_random_pictures_and_pose_gradients_agree(seed: int, shape: tuple[int, int]) -> None:
-    sizes = {"height": shape[0], "width": shape[1]}
-    real = library(**sizes)
-    streaming, reference = renderers(small_scene(**sizes), SETTINGS)
-    objects = random_objects(seed)
-    excluded = at_cut_off(reference, objects)
-    assert excluded.double().mean() < 0.01
+CASES = {
+    "square": (SETTINGS, (24, 24), True),
+    "landscape": (SETTINGS, (16, 28), False),
+    "portrait": (SETTINGS, (28, 16), True),
+    "antialiased": (replace(SETTINGS, antialias=2), (14, 18), True),
+    "antialiased, one colour": (replace(SETTINGS, antialias=2), (14, 18), False),
+    "both sides": (replace(SETTINGS, cull_backfaces=False), (20, 20), False),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("case", CASES)
+def test_random_pictures_and_all_gradients_agree(case: str, seed: int) -> None:
+    """Every picture has a camera, a light and a background of its own; the cameras are the library's."""
+    settings, size, picture = CASES[case]
+    real, (streaming, reference) = library(settings), renderers(small_scene(), settings)
+    objects, view = random_looks(random_objects(seed), seed), random_view(seed, 3, *size, picture=picture)
+    excluded = at_cut_off(reference, double_objects(objects), double(view))
+    assert excluded.double().mean() < 0.02
     random = torch.Generator().manual_seed(seed)
     weights = torch.randn(*excluded.shape, 3, generator=random) * ~excluded[..., None]
-    ours, theirs = (picture_and_gradients(renderer, objects, weights) for renderer in (streaming, real))
-    assert ((ours[0] - theirs[0]).abs().amax(-1)[~excluded] < 1e-4).double().mean() >= 0.999
-    for mine, other in zip(ours[1:], theirs[1:], strict=True):
-        assert (mine - other).norm() / other.norm() < 1e-3
+    ours, theirs = (picture_and_gradients(renderer, objects, view, weights) for renderer in (streaming, real))
+    assert ((ours["image"] - theirs["image"]).abs().amax(-1)[~excluded] < 1e-4).double().mean() >= 0.999
+    for name in (*OBJECTS, *VIEW):
+        assert theirs[name].norm() > 0 and (ours[name] - theirs[name]).norm() / theirs[name].norm() < 1e-3, name
 
 
 def test_painted_one_by_one_or_blended_by_the_library() -> None:
-    real, objects = library(), random_objects(seed=3)
+    real, objects, view = library(), random_objects(seed=3), random_view(3)
     objects.presence[0, 2] = 0
-    canvas = real.blank(len(objects))
+    canvas = real.blank(view)
     for slot in range(objects.slots):
-        pose = objects.identity[:, slot], objects.position[:, slot], objects.rotation[:, slot]
-        canvas = real.paint(canvas, *pose, objects.presence[:, slot])
-    torch.testing.assert_close(real.develop(canvas), real.render(objects), atol=1e-5, rtol=0)
+        canvas = real.paint(canvas, objects.slot(slot), view)
+    torch.testing.assert_close(real.develop(canvas, view), real.render(objects, view), atol=1e-5, rtol=0)
 
 
 def test_too_few_faces_per_pixel_lose_some() -> None:
-    objects, full = random_objects(seed=3), library()
-    assert 4 < full.most_fragments(objects) < 150  # pyright: ignore[reportCallIssue]
+    objects, full, view = random_objects(seed=3), library(), small_view()
+    assert 4 < full.most_fragments(objects, view) < 150  # pyright: ignore[reportCallIssue]
     few = library(replace(SETTINGS, faces_per_pixel=2))
-    assert (few.render(objects) - full.render(objects)).abs().max() > 0.01
+    assert (few.render(objects, view) - full.render(objects, view)).abs().max() > 0.01
 
 
 def test_an_object_at_the_camera_is_refused_by_the_library_too() -> None:
-    from scenes.errors import UserError
-
-    real = library()
     with pytest.raises(UserError, match="near plane"):
-        real.paint(real.blank(1), torch.tensor([0]), torch.tensor([[0.0, -0.75, 0.55]]), torch.zeros(1))
+        library().render(one(0, torch.tensor([[0.0, -0.75, 0.55]])), small_view())
 
 
 def test_packed_faces_number_the_corners_of_all_objects_and_pad_at_the_end() -> None:
