@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from air3d import cli
 from air3d.evaluation.calibration import calibration
 from air3d.evaluation.calibration_scenes import calibrate
+from air3d.evaluation.camera_frame import camera_scores
 from air3d.evaluation.measure import Explain, Scenes, evaluate_scenes
 from air3d.evaluation.scenes import EvaluateConfig, scenes_of, visible_rotations
 from air3d.inference.counting import predictor
@@ -41,6 +42,7 @@ def main(config: DictConfig) -> None:
     explain = explainer(settings, run, steps)
     bound = partial(run.model.elbo, sigma=sigma) if settings.model is None else None
     evaluation = evaluate_scenes(explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible)
+    evaluation.metrics |= camera_scores(evaluation.objects, scenes.truth, scenes.view, painted_under, catalogue)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}

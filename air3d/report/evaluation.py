@@ -73,6 +73,9 @@ def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
     lines = [f"rotation error, median, deg, by object: {rotation_by_mesh(metrics, names)}"]
     if shown := metrics.get("rotation_visible"):
         lines.append(f"the same where the rotation is visible: {rotation_by_mesh(shown, names)}")
+    place, turn = (metrics.get(f"camera_{kind}") for kind in ("position_error_median_m", "rotation_error_median_deg"))
+    if place is not None and turn is not None:
+        lines.append(f"in the camera's axes, median: {100 * place:.2f} cm, {turn:.1f} deg (tilt and turn)")
     if numbers := metrics.get("calibration"):  # optimisation has none
         count = numbers["count"]
         sure = f"{count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}"
