@@ -21,6 +21,7 @@ from scenes.dataset import check_out, describe, write_dataset
 from scenes.errors import UserError
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
+from scenes.view import View
 
 BATCH = 50  # pictures rendered at a time; it changes no byte
 
@@ -49,25 +50,28 @@ def main(settings: DictConfig) -> None:
     scene = Scene(config.scene)
     renderer = build_renderer(config.renderer.name, scene, config.renderer)
     request = {"scenes": config.scenes, "count": config.count, "renderer": asdict(renderer.settings)}
-    info = describe(scene, config.seed, request)
+    seed, indices = dataset_seed(config.seed), range(config.scenes)
+    view = scene.views(seed, indices)
+    info = describe(scene, view, config.seed, request)
     if check_out(config.out, info):
         print(f"{config.out} already holds this data set, complete and unaltered")
         return
-    objects = scene.batch(dataset_seed(config.seed), range(config.scenes), config.count)
+    objects = scene.batch(seed, indices, config.count)
     try:
-        write_dataset(config.out, info, scene, objects, pictures(renderer, objects))
+        write_dataset(config.out, info, scene.catalogue, objects, view, pictures(renderer, objects, view))
     except KeyboardInterrupt:
         sys.exit(f"stopped: nothing is left of {config.out}")
     print(f"{config.out}: {config.scenes} pictures, scenes.json, manifest.json")
 
 
-def pictures(renderer: Renderer, objects: Objects) -> Iterator[tuple[np.ndarray, list[int]]]:
+def pictures(renderer: Renderer, objects: Objects, view: View) -> Iterator[tuple[np.ndarray, list[int]]]:
     """For every scene its picture, uint8 [H, W, 3], and the visible pixels of each slot, with a progress bar."""
     with tqdm(total=len(objects), unit="scene", disable=None) as bar:
         for start in range(0, len(objects), BATCH):
-            batch = to_torch(objects[start : start + BATCH])
-            visible = visible_pixels(renderer, batch).tolist()
-            for picture in zip(to_bytes(renderer.render(batch)), visible, strict=True):
+            part = slice(start, start + BATCH)
+            batch = to_torch(objects[part], renderer.device), to_torch(view[part], renderer.device)
+            visible = visible_pixels(renderer, *batch).tolist()
+            for picture in zip(to_bytes(renderer.render(*batch)), visible, strict=True):
                 yield picture
                 bar.update()
 

@@ -83,7 +83,8 @@ def view_of(pictures: str, paths: list[Path], scene: Scene) -> View:
     """What the network is told of the pictures: the cameras of a data set, otherwise the run's own."""
     if not (Path(pictures) / "scenes.json").is_file():
         return scene.views(0, range(len(paths)))
-    return read_views(pictures, [path.name for path in paths], scene.camera.height, scene.camera.width)
+    names, size = [path.name for path in paths], (scene.camera.height, scene.camera.width)
+    return read_views(pictures, names, *size, default=scene.configured)
 
 
 @torch.no_grad()

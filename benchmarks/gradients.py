@@ -25,21 +25,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "air3d"))
 import enumerable
 
 from air3d import cli
-from air3d.gradients import ESTIMATORS, Estimator
+from air3d.gradients import ESTIMATORS, Estimator, GradientConfig
 from air3d.gradients.nvil import Nvil
-from air3d.model.air import Weights
 from air3d.model.elbo import ElboTerms
-from air3d.training.checkpoint import build
-from air3d.training.config import Config, typed
+from air3d.objectives import Elbo, Weights
+from air3d.training.config import Config
+from air3d.training.run import build
 from air3d.training.tracking import Tracker
 from air3d.training.trainer import Trainer
 from renderers.convert import to_torch
+from scenes.view import View
 
 GROUPS = {
     "presence": ("presence", "rho"),
     "identity": ("identity",),
-    "yaw": ("yaw",),
-    "position": ("correction", "nudge", "mean"),
+    "yaw": ("latents.rotation", "yaw"),
+    "position": ("correction", "refinement", "mean"),
 }
 """Beginnings of parameters' names. Everything else, such as the encoder, is `shared`."""
 
@@ -56,12 +57,11 @@ class Variant:
 
     def samples(self, paints: int, identities: int, bins: int) -> int:
         """How many draws of a picture `paints` allow."""
-        each = identities if ESTIMATORS[self.name].needs == "sum_identity" else 1
+        each = identities if ESTIMATORS[self.name].needs == "identity_expectation" else 1
         return (paints - bins * self.sum_yaw) // each
 
-    def extras(self) -> dict[str, bool]:
-        needs = ESTIMATORS[self.name].needs
-        return {"sum_yaw": self.sum_yaw} | ({needs: True} if needs else {})
+    def config(self, samples: int) -> GradientConfig:
+        return GradientConfig(self.name, samples, self.sum_yaw)
 
 
 VARIANTS = [
@@ -114,29 +114,27 @@ def report(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"title": title, "results": rows}
 
 
-def learn(nvil: Estimator, traces: Callable[[], ElboTerms], log_prior: Tensor, steps: int, **settings: Any) -> None:
+def learn(nvil: Estimator, terms: Callable[[], ElboTerms], log_prior: Tensor, steps: int, min_count: int) -> None:
     """Train the baseline alone."""
     assert isinstance(nvil, Nvil)
     optimiser = torch.optim.Adam(nvil.parameters(), 3e-3)
     for _ in range(steps):
         with torch.no_grad():
-            trace = traces()
+            drawn = terms()
         optimiser.zero_grad()
-        (-nvil(trace, log_prior, **settings).mean()).backward()
+        (-nvil(drawn, log_prior, min_count).mean()).backward()
         optimiser.step()
 
 
 def enumerable_model(paints: int, repeats: int) -> dict[str, Any]:
     """32 pictures, all of them the same one; two identities, two yaw bins. With `paints` for each variant."""
     theta = enumerable.parameters()
-    estimators = {name: kind.build(enumerable.CONTEXT) for name, kind in ESTIMATORS.items()}
-    nvil = estimators["nvil"]
-    assert isinstance(nvil, Nvil)
-    learn(nvil.double(), lambda: enumerable.draw(theta, 32, 4), enumerable.LOG_PRIOR, 500, min_count=0)
+    estimators = {name: enumerable.estimator(name) for name in ESTIMATORS}
+    learn(estimators["nvil"], lambda: enumerable.draw(theta, 32, 4), enumerable.LOG_PRIOR, 500, 0)
 
     def estimate(variant: Variant, samples: int) -> dict[str, Tensor]:
-        trace = enumerable.draw(theta, 32, samples, variant.sum_yaw)
-        loss = estimators[variant.name](trace, enumerable.LOG_PRIOR, 0).mean()
+        terms = enumerable.draw(theta, 32, samples, variant.sum_yaw)
+        loss = estimators[variant.name](terms, enumerable.LOG_PRIOR, 0).mean()
         return dict(zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True))
 
     rows = measure(estimate, lambda variant: variant.samples(paints, 2, 2), repeats)
@@ -144,28 +142,30 @@ def enumerable_model(paints: int, repeats: int) -> dict[str, Any]:
 
 
 def tabletop(
-    trainer: Trainer, at: Weights, paints: int, draws: int, repeats: int, pictures: int
+    trainer: Trainer, weights: Weights, paints: int, draws: int, repeats: int, pictures: int
 ) -> list[dict[str, Any]]:
     """The network as it is, on `pictures` held-out ones; once with `paints` for each variant, once with `draws`."""
-    model, scene = trainer.run.model, trainer.run.scene
+    model, catalogue = trainer.run.model, trainer.run.scene.catalogue
     parameters = {name: value for name, value in model.posterior.named_parameters() if value.requires_grad}
-    estimators = {name: kind.build(model.context_size) for name, kind in ESTIMATORS.items()}
-    settings = {"min_count": model.prior.min_objects}
-    with torch.no_grad():
-        held = model.renderer.render(to_torch(scene.batch(1, range(pictures))))
-        others = model.renderer.render(to_torch(scene.batch(2, range(512))))
+    config, log_prior, least = model.posterior.config, model.prior.log_count, model.prior.min_objects
+    estimators = {name: kind.build(config.hidden) for name, kind in ESTIMATORS.items()}
+    (held, view), (others, of) = rendered(trainer, 1, pictures), rendered(trainer, 2, 512)
 
-    def traces() -> ElboTerms:
-        return model.trace(others[torch.randint(len(others), (32,))], 1, at, context=True)
+    def drawn(variant: Variant, samples: int, seen: Tensor, under: View) -> ElboTerms:
+        return Elbo(model, variant.config(samples), catalogue.symmetries).terms(seen, under, weights)
 
-    learn(estimators["nvil"], traces, model.prior.log_count, 200, **settings)
+    def of_others() -> ElboTerms:
+        rows = torch.randint(len(others), (32,))
+        return drawn(Variant("nvil"), 1, others[rows], of[rows])
+
+    learn(estimators["nvil"], of_others, log_prior, 200, least)
 
     def equal_paints(variant: Variant) -> int:
-        return variant.samples(paints, len(scene.catalogue), model.yaw_bins)
+        return variant.samples(paints, len(catalogue), config.yaw_bins)
 
     def estimate(variant: Variant, samples: int) -> dict[str, Tensor]:
-        trace = model.trace(held, samples, at, **variant.extras())
-        loss = at.sigma**2 * estimators[variant.name](trace, model.prior.log_count, **settings).mean()
+        terms = drawn(variant, samples, held, view)
+        loss = weights.sigma**2 * estimators[variant.name](terms, log_prior, least).mean()
         gradients = torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True)
         return dict(zip(parameters, gradients, strict=True))
 
@@ -174,6 +174,14 @@ def tabletop(
         report(f"{title}, {paints} paints", measure(estimate, equal_paints, repeats)),
         report(f"{title}, {draws} draws", measure(estimate, lambda variant: draws, repeats)),
     ]
+
+
+@torch.no_grad()
+def rendered(trainer: Trainer, seed: int, pictures: int) -> tuple[Tensor, View]:
+    """Pictures that no training has seen, and their views."""
+    scene, rows = trainer.run.scene, range(pictures)
+    view = to_torch(scene.views(seed, rows))
+    return trainer.run.renderer.render(to_torch(scene.batch(seed, rows)), view), view
 
 
 def main() -> None:
@@ -187,13 +195,16 @@ def main() -> None:
     torch.manual_seed(0)
     tables = [enumerable_model(8, 1000)]
     with tempfile.TemporaryDirectory() as folder:
-        config = typed(cli.compose("train", ["scene=tabletop", "logger.mode=disabled", f"run_dir={folder}"]), Config)
+        config = cli.typed(
+            cli.compose("train", ["scene=tabletop", "logger.mode=disabled", f"run_dir={folder}"]), Config
+        )
         trainer = Trainer(build(config), Path(folder), Tracker(Path(folder), config.plain(), "disabled"))
         for steps in (0, options.steps):
             while trainer.step < steps:
                 trainer.train_step()
-            at = replace(config.trainer.schedule.at(trainer.progress()), pull=0.0)  # that is not the bound's
-            tables += tabletop(trainer, at, 28, 4, options.repeats, options.pictures)
+            # the wake-phase term is not the bound's
+            weights = replace(config.trainer.schedule.at(trainer.progress()), wake_phase=0.0)
+            tables += tabletop(trainer, weights, 28, 4, options.repeats, options.pictures)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "gradients.json").write_text(

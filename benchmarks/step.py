@@ -14,17 +14,18 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from air3d import cli
-from air3d.training.checkpoint import build
-from air3d.training.config import Config, typed
+from air3d.training.config import Config
+from air3d.training.diagnostics import RENDERER
+from air3d.training.run import build
 from air3d.training.tracking import Tracker
 from air3d.training.trainer import Trainer
 
 STEPS = 10
-KINDS = {
-    "renderer": ("_Paint", "_Pose", "_Develop"),
+KINDS: dict[str, tuple[str, ...]] = {
+    "renderer": RENDERER,
     "convolutions": ("conv", "mkldnn"),
     "other layers": ("addmm", "mm", "bmm", "linear", "layer_norm", "silu", "grid_sampler", "softmax", "pad", "gru"),
-    "pooling of the pyramid": ("avg_pool",),
+    "pooling": ("avg_pool",),
     "copies and sums": ("copy_", "add", "mul", "sum", "cat", "clone", "fill_", "zero_", "sub", "div", "index", "pow"),
     "optimiser": ("Optimizer", "_foreach", "addcdiv", "lerp", "sqrt"),
 }
@@ -37,10 +38,10 @@ def kind(name: str) -> str:
 
 
 def main() -> None:
-    """Warm up, then profile some steps in the first, pyramid part of a training and some in its last."""
+    """Warm up, then profile some steps in the first part of a training and some in its last."""
     with tempfile.TemporaryDirectory() as folder:
         settings = [word for word in sys.argv[1:] if not word.startswith("-")]
-        config = typed(cli.compose("train", [*settings, "logger.mode=disabled", f"run_dir={folder}"]), Config)
+        config = cli.typed(cli.compose("train", [*settings, "logger.mode=disabled", f"run_dir={folder}"]), Config)
         trainer = Trainer(build(config), Path(folder), Tracker(Path(folder), config.plain(), "disabled"))
         for part, step in (("first", 10), ("last", config.trainer.steps - STEPS - 5)):
             trainer.step = step

@@ -17,23 +17,25 @@ import torch
 
 from air3d.evaluation.scenes import held_out_scenes, render
 from air3d.model.likelihood import log_likelihood
-from air3d.training.checkpoint import Run, load_run
+from air3d.training.checkpoint import load_run
+from air3d.training.run import Run
 
 REACH, STEP = 12e-3, 5e-4  # metres
 
 
 def widths(run: Run, scenes: int, seed: int) -> dict[str, np.ndarray]:
     """By axis, the standard deviations in metres of the first object of every scene that has one."""
-    truth = held_out_scenes(run.scene, seed, scenes)
-    truth = truth[np.asarray(truth.presence)[:, 0] > 0.5]
-    pictures, shifts = render(run.renderer, truth), np.arange(-REACH, REACH + STEP / 2, STEP)
+    truth, view = held_out_scenes(run.scene, seed, scenes)
+    some = np.asarray(truth.presence)[:, 0] > 0.5
+    truth, view = truth[some], view[some]
+    pictures, shifts = render(run.renderer, truth, view), np.arange(-REACH, REACH + STEP / 2, STEP)
     sigma, result = run.config.trainer.schedule.sigma, {}
     for axis, name in enumerate("xy"):
         columns = []
         for shift in shifts:
             position = np.array(truth.position)
             position[:, 0, axis] += shift
-            moved = render(run.renderer, replace(truth, position=position))
+            moved = render(run.renderer, replace(truth, position=position), view)
             columns.append(log_likelihood(moved, pictures, sigma))
         shares = torch.stack(columns, 1).softmax(1).numpy()
         mean = (shares * shifts).sum(1, keepdims=True)

@@ -66,6 +66,12 @@ class Camera:
         intrinsics = np.array([focal, focal, (width - 1) / 2, (height - 1) / 2])
         return Camera(intrinsics, rotation, -np.asarray(position, float) @ rotation, height, width)
 
+    def resized(self, height: int, width: int) -> Camera:
+        """The same camera for its pictures averaged (or stretched) to another size; they show the same."""
+        ratio = np.array([width / self.width, height / self.height] * 2)
+        shift = np.array([0.0, 0.0, 0.5, 0.5])  # whole numbers are pixel centres: the corner of the picture is at -0.5
+        return Camera((self.intrinsics + shift) * ratio - shift, self.rotation, self.translation, height, width)
+
     def close_to(self, other: Camera) -> bool:
         """Whether both stand and look alike, but for rounding; pictures may differ in size."""
         poses = ((each.rotation, each.translation, each.relative) for each in (self, other))

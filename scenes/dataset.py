@@ -1,4 +1,5 @@
-"""Frozen data sets: `images/000000.png ...`, `scenes.json` in CLEVR's words, `manifest.json` with every file's SHA-256.
+"""Frozen data sets: `images/000000.png ...`, `scenes.json` in CLEVR's words, `manifest.json` with every file's SHA-256;
+`backgrounds/` where pictures of the empty table belong to the views, in 8 bits.
 
 The same request gives the same bytes, and nothing is ever overwritten. This file writes them, `reading.py` reads them.
 """
@@ -18,26 +19,42 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from scenes.arrays import shared
+from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 from scenes.labels import scene_labels
 from scenes.objects import Objects
 from scenes.reading import Dataset, read_dataset, sha256
 from scenes.scene import Scene
+from scenes.view import View
+from scenes.view_labels import background_name, view_labels
 
 __all__ = ["Dataset", "check_out", "describe", "read_dataset", "write_dataset"]
 
-FORMAT = "air3d-dataset-1"
+FORMAT = "air3d-dataset-2"
+OURS = ("air3d-dataset-1", FORMAT)
+
+UNITS = {
+    "3d_coords": "metres, base point, +Z up",
+    "rotation": "radians about +Z",
+    "R_world": "turns column vectors of the mesh into the world",
+    "R_camera, t_camera": "x_camera = size R_camera x_mesh + t_camera, metres; x right, y down, z forward",
+    "camera": "pixels; x_view = x_world @ rotation + translation, metres, +X left, +Y up, +Z into the scene",
+}
 
 
-def describe(scene: Scene, seed: int, extra: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The head of scenes.json: all that decides the bytes of a data set. `extra`: what the caller adds to that."""
+def describe(scene: Scene, view: View, seed: int, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The head of scenes.json: what decides the bytes of a data set, and what its pictures' views share.
+
+    view: of all pictures, numpy; extra: what the caller adds.
+    """
     return {
         "format": FORMAT,
-        "units": {"3d_coords": "metres, base point, +Z up", "rotation": "radians about +Z"},
-        "camera": asdict(scene.camera),
+        "units": UNITS,
         "catalogue": list(scene.catalogue.names),
         "scene": asdict(scene.config),
         "seed": seed,
+        **view_labels(view)[0],
         **(extra or {}),
     }
 
@@ -53,7 +70,7 @@ def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
     try:
         manifest = json.loads((out / "manifest.json").read_text())
         there = json.loads((out / "scenes.json").read_text())["info"]
-        ours = manifest["format"] == FORMAT
+        ours = manifest["format"] in OURS
     except (OSError, ValueError, KeyError, TypeError):
         ours, there = False, None
     if not ours:
@@ -67,13 +84,14 @@ def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
 def write_dataset(
     out: str | os.PathLike[str],
     info: dict[str, Any],
-    scene: Scene,
+    catalogue: Catalogue,
     objects: Objects,
+    view: View,
     pictures: Iterable[tuple[np.ndarray, Sequence[int]]],
 ) -> None:
     """Write a data set; it appears under its name only when complete.
 
-    info: from `describe`; objects: numpy, [B, N]; pictures: for every scene in turn, uint8 [H, W, 3] and the
+    info: from `describe`; objects, view: numpy, of B scenes; pictures: for every scene in turn, uint8 [H, W, 3] and the
     visible pixels of each slot, [N]. UserError where `out` is taken, or cannot be made.
     """
     out = Path(out).absolute()
@@ -82,7 +100,11 @@ def write_dataset(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with _appearing(out) as folder:
-            _fill(folder, info, scene, objects, pictures)
+            _write_backgrounds(folder, view)
+            _write_scenes(folder, info, catalogue, objects, view, pictures)
+            names = (path for path in folder.rglob("*") if path.is_file())
+            files = {str(path.relative_to(folder).as_posix()): sha256(path) for path in names}
+            _write_json(folder / "manifest.json", {"format": FORMAT, "files": files})
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
 
@@ -101,25 +123,33 @@ def _appearing(out: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _fill(
+def _write_scenes(
     folder: Path,
     info: dict[str, Any],
-    scene: Scene,
+    catalogue: Catalogue,
     objects: Objects,
+    view: View,
     pictures: Iterable[tuple[np.ndarray, Sequence[int]]],
 ) -> None:
     (folder / "images").mkdir()
-    scenes = []
+    scenes, (_, own) = [], view_labels(view)
     for index, (image, visible) in enumerate(pictures):
         name = f"{index:06d}.png"
         Image.fromarray(image).save(folder / "images" / name)
-        labels = scene_labels(scene.catalogue.names, scene.camera, objects[index], visible)
-        scenes.append({"image_index": index, "image_filename": name, "objects": labels})
-    if len(scenes) != len(objects):
-        raise ValueError(f"{len(scenes)} pictures for {len(objects)} scenes")
+        labels = scene_labels(catalogue, objects[index], view[index], visible)
+        scenes.append({"image_index": index, "image_filename": name, **own[index], "objects": labels})
+    if not len(scenes) == len(objects) == len(view):
+        raise ValueError(f"{len(scenes)} pictures for {len(objects)} scenes under {len(view)} views")
     _write_json(folder / "scenes.json", {"info": info, "scenes": scenes})
-    files = {str(path.relative_to(folder).as_posix()): sha256(path) for path in folder.rglob("*") if path.is_file()}
-    _write_json(folder / "manifest.json", {"format": FORMAT, "files": files})
+
+
+def _write_backgrounds(folder: Path, view: View) -> None:
+    if view.background.ndim != 4:
+        return
+    (folder / "backgrounds").mkdir()
+    for row, picture in enumerate(view.background[:1] if shared(view.background) else view.background):
+        levels = (255 * np.clip(picture, 0, 1)).round().astype(np.uint8)
+        Image.fromarray(levels).save(folder / "backgrounds" / background_name(row))
 
 
 def _write_json(path: Path, content: Any) -> None:

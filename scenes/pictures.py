@@ -38,16 +38,24 @@ def labels(paths: Sequence[Path]) -> list[str]:
     return stems if len(set(stems)) == len(stems) else [path.name for path in paths]
 
 
+def open_picture(path: Path, upright: bool = False) -> Image.Image:
+    """The RGB picture in a file; `upright`: turned as its camera was held, where the file says so.
+
+    Raises UserError for what is no picture, or would fill the memory.
+    """
+    try:
+        with Image.open(path) as opened:
+            return (ImageOps.exif_transpose(opened) if upright else opened).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is no readable picture: {error}".splitlines()[0]) from error
+
+
 def read_picture(path: Path, height: int, width: int) -> UInt8[np.ndarray, "height width 3"]:
     """RGB, turned as its camera was held, averaged down to that size.
 
     Raises UserError for what is no picture, is smaller, or has other proportions: it would be seen distorted.
     """
-    try:
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is no readable picture: {error}".splitlines()[0]) from error
+    picture = open_picture(path, upright=True)
     found = f"{path} is {picture.width} x {picture.height} pixels"
     if picture.width < width or picture.height < height:
         raise UserError(f"{found}: the network sees {width} x {height}, give at least those")

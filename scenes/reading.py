@@ -6,7 +6,6 @@ Without a manifest only the pictures' presence and size can be checked; that is 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,55 +13,95 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from jaxtyping import UInt8
 
-from scenes.camera import Camera
+from scenes.catalogue import Catalogue
 from scenes.errors import UserError
-from scenes.labels import parse_camera, parse_names, parse_objects
+from scenes.labels import parse_names, parse_objects
 from scenes.objects import Objects
+from scenes.parsing import read_json
+from scenes.pictures import open_picture
+from scenes.view import View
+from scenes.view_reading import parse_views
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What `read_dataset` gives back.
+    """What `read_dataset` gives back, all of it numpy.
 
-    images: [B, H, W, 3] uint8; objects: numpy, identity indexes `names`; visible_pixels: [B, N], -1 where not stated;
-    info: the head of scenes.json.
+    images: [B, H, W, 3] uint8; objects: identity indexes `names`; visible_pixels: [B, N], -1 where not stated;
+    view: camera, light and background of each picture; info: the head of scenes.json.
     """
 
     images: np.ndarray
     objects: Objects
     visible_pixels: np.ndarray
     names: tuple[str, ...]
-    camera: Camera
+    view: View
     info: dict[str, Any]
 
 
-def read_dataset(folder: str | os.PathLike[str], names: Sequence[str] | None = None) -> Dataset:
+def read_dataset(
+    folder: str | os.PathLike[str], catalogue: Catalogue | None = None, default: View | None = None
+) -> Dataset:
     """Read and check a data set.
 
-    names: the identities to label with, in order; those of the data set itself if not given. UserError, naming the
-    file, for anything missing, altered, unreadable, or labelled with an unknown identity.
+    catalogue: whose identities to label with; the names of the data set itself if not given. default: the light,
+    background and noise (of its first picture) where the data set states none. UserError, naming the file, for anything
+    missing, altered, unreadable, or labelled with an unknown identity.
     """
     folder = Path(folder)
-    if not (folder / "scenes.json").is_file():
+    info, scenes = read_scenes(folder)
+    path = folder / "scenes.json"
+    names = catalogue.names if catalogue is not None else parse_names(info, path)
+    view = parse_views(info, scenes, path, lambda name: _read_file(folder, "backgrounds", name), default)
+    objects, visible = parse_objects(scenes, names, path)
+    images = np.stack([_read_image(folder, entry, view) for entry in scenes])
+    return Dataset(images, objects, visible, names, view, info)
+
+
+def read_views(
+    folder: str | os.PathLike[str],
+    image_names: Sequence[str],
+    height: int,
+    width: int,
+    default: View | None = None,
+) -> View:
+    """The views of a data set's pictures of those names, averaged down to height x width; no label is looked at.
+
+    default: as in `read_dataset`. UserError for a picture that scenes.json does not name.
+    """
+    folder = Path(folder)
+    info, scenes = read_scenes(folder)
+    of = {scene.get("image_filename"): scene for scene in scenes}
+    if unknown := [name for name in image_names if name not in of]:
+        raise UserError(
+            f"{folder / 'scenes.json'} does not name {unknown[0]}: give pictures of the data set, or others"
+        )
+    chosen, path = [of[name] for name in image_names], folder / "scenes.json"
+    size = (height, width)
+    return parse_views(info, chosen, path, lambda name: _read_file(folder, "backgrounds", name), default, size)
+
+
+def read_scenes(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The head of scenes.json and its scenes, at least one; every file that the manifest names was checked."""
+    path = folder / "scenes.json"
+    if not path.is_file():
         raise UserError(f"{folder} is no data set: it has no scenes.json")
     _check_manifest(folder)
-    content = _read_json(folder / "scenes.json")
+    content = read_json(path)
     scenes, info = content.get("scenes"), content.get("info")
     if not isinstance(scenes, list) or not isinstance(info, dict) or not scenes:
-        raise UserError(f"{folder / 'scenes.json'} must hold 'info' and a list of at least one of 'scenes'")
-    known = tuple(names) if names is not None else parse_names(info, folder / "scenes.json")
-    camera = parse_camera(info, folder / "scenes.json")
-    objects, visible = parse_objects(scenes, known, folder / "scenes.json")
-    images = np.stack([_read_image(folder, entry, camera) for entry in scenes])
-    return Dataset(images, objects, visible, known, camera, info)
+        raise UserError(f"{path} must hold 'info' and a list of at least one of 'scenes'")
+    if not all(isinstance(scene, dict) for scene in scenes):
+        raise UserError(f"{path}: every one of 'scenes' must be a JSON object")
+    return info, scenes
 
 
 def _check_manifest(folder: Path) -> None:
     if not (folder / "manifest.json").exists():
         return
-    files = _read_json(folder / "manifest.json").get("files")
+    files = read_json(folder / "manifest.json").get("files")
     if not isinstance(files, dict):
         raise UserError(f"{folder / 'manifest.json'} lists no 'files': make the data set again")
     for name, expected in sorted(files.items()):
@@ -77,29 +116,19 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no readable JSON: {error}".splitlines()[0]) from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} must hold a JSON object")
-    return content
+def _read_image(folder: Path, entry: dict[str, Any], view: View) -> UInt8[np.ndarray, "height width 3"]:
+    image = _read_file(folder, "images", entry.get("image_filename"))
+    if image.shape[:2] != (view.height, view.width):
+        path, found = folder / "images" / entry["image_filename"], f"{image.shape[0]} x {image.shape[1]}"
+        raise UserError(f"{path} is {found} pixels: its camera says {view.height} x {view.width}")
+    return image
 
 
-def _read_image(folder: Path, entry: dict[str, Any], camera: Camera) -> np.ndarray:
-    name = entry.get("image_filename")
+def _read_file(folder: Path, kind: str, name: Any) -> UInt8[np.ndarray, "height width 3"]:
+    """The picture of that name in images/ or backgrounds/, never one from anywhere else."""
     if not isinstance(name, str) or Path(name).name != name:
-        raise UserError(f"{folder / 'scenes.json'}: image_filename {name!r} must name a file in images/")
-    path = folder / "images" / name
+        raise UserError(f"{folder / 'scenes.json'}: {name!r} must name a file in {kind}/")
+    path = folder / kind / name
     if not path.is_file():
         raise UserError(f"{path} is missing: scenes.json names it")
-    try:
-        with Image.open(path) as picture:
-            image = np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} is no readable picture: {error}".splitlines()[0]) from error
-    if image.shape[:2] != (camera.height, camera.width):
-        found = f"{image.shape[0]} x {image.shape[1]}"
-        raise UserError(f"{path} is {found} pixels: its camera says {camera.height} x {camera.width}")
-    return image
+    return np.asarray(open_picture(path))

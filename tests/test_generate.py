@@ -39,7 +39,9 @@ def test_pictures_and_labels_belong_together(script: ModuleType, tmp_path: Path)
     data = read_dataset(tmp_path / "set")
     scene = Scene(SceneConfig())
     assert data.images.shape == (60, 64, 64, 3) and set(data.objects.count.tolist()) == {0, 1, 2, 3}
-    again = to_bytes(build_renderer("streaming", scene, RendererConfig()).render(to_torch(data.objects)))
+    again = to_bytes(
+        build_renderer("streaming", scene, RendererConfig()).render(to_torch(data.objects), to_torch(data.view))
+    )
     np.testing.assert_array_equal(again, data.images)
     assert (data.visible_pixels[data.objects.presence] >= 20).all()
     alone = scene.objects(dataset_seed(3), 17)

@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +83,12 @@ def test_readme_commands_name_settings_that_exist(command: str):
     assert (ROOT / script).is_file(), f"README: {command!r}, but there is no {script}"
     words = [re.sub(r"=(\w+),[\w,]+$", r"=\1", word) for word in overrides if word != "-m"]  # one of a sweep's runs
     compose(Path(script).stem, words, "compare" if script == "compare.py" else "")
+
+
+def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch):
+    """What the README's lines of Python infer of pictures that the renderer painted is as many objects as there are."""
+    monkeypatch.chdir(ROOT)
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    assert names["found"].presence.sum(1).tolist() == names["truth"].count.tolist()

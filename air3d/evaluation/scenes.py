@@ -100,7 +100,7 @@ def scenes_of(
 def stored(folder: str, scene: Scene, scenes: int | None) -> Scenes:
     """Pictures, truths and views of a frozen data set, the first `scenes` of them: whatever camera took them. UserError
     if the run cannot judge them."""
-    data = read_dataset(folder, scene.catalogue.names)
+    data = read_dataset(folder, scene.catalogue, scene.configured)
     size, wanted = data.images.shape[1:3], (scene.camera.height, scene.camera.width)
     if size != wanted:
         raise UserError(

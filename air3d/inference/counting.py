@@ -74,7 +74,7 @@ def count_posterior(bounds: Float[Tensor, "batch count"], min_count: int) -> Flo
     return bounds.masked_fill(counts < counts[-1].clamp(max=min_count), -torch.inf).log_softmax(-1)
 
 
-def rho_of(log_q: Float[Tensor, "batch count"]) -> Float[Tensor, "batch step"]:
+def rho_of(log_q: Float[Tensor, "*batch count"]) -> Float[Tensor, "*batch step"]:
     """The probabilities of one more object, rho_t = q(n >= t) / q(n >= t - 1)."""
     at_least = log_q.flip(-1).double().logcumsumexp(-1).flip(-1)
     return (at_least[..., 1:] - at_least[..., :-1]).exp().to(log_q.dtype)

@@ -18,7 +18,7 @@ from scenes.objects import Objects
 from scenes.view import View
 
 DRAWS = 4
-RENDERER = ("_Pose", "_Paint", "_Develop")
+RENDERER = ("Pose", "Paint", "Compose")
 """Names of the renderers' own operations, forward and backward."""
 
 

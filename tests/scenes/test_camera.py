@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from renderers import RendererConfig, build_renderer
+from renderers.canvas import averaged
+from renderers.convert import to_torch
 from scenes.camera import Camera
 from scenes.errors import UserError
+from scenes.objects import Objects
+from scenes.scene import Scene, SceneConfig
+from scenes.view import View
 
 AHEAD = Camera.look_at(position=(0.0, -2.0, 0.0), target=(0.0, 0.0, 0.0), field_of_view=90.0, height=64, width=64)
 
@@ -53,6 +59,25 @@ def test_wide_and_tall_pictures():
     np.testing.assert_allclose(tall.project(np.array([0.0, 0.0, 2.0]))[1], 2)
     np.testing.assert_allclose(tall.to_pixels(np.array([1.0, 2.0])), [-0.5, -0.5])
     np.testing.assert_allclose(wide.to_pixels(np.array([-2.0, -1.0])), [127.5, 63.5])
+
+
+@pytest.mark.parametrize("size", [(12, 8), (24, 64), (96, 30)])
+def test_another_size_of_picture_shows_the_same(size: tuple[int, int]):
+    """As shares of the picture, whose corner is half a pixel before the first centre, points stay where they are."""
+    camera = replace(ahead(48, 64), intrinsics=np.array([40.0, 37.0, 30.0, 20.0]))
+    other, points = camera.resized(*size), np.random.default_rng(0).uniform(-0.5, 0.5, (7, 3))
+    before, after = (each.to_pixels(each.project(points)) for each in (camera, other))
+    np.testing.assert_allclose((after + 0.5) / [size[1], size[0]], (before + 0.5) / [64, 48], atol=1e-9)
+    assert (other.height, other.width) == size and other.resized(48, 64).close_to(camera)
+
+
+def test_a_camera_of_larger_pictures_averaged_is_the_antialiased_camera():
+    view, large = (View.of(ahead(24, 32).resized(*size)) for size in ((24, 32), (48, 64)))
+    objects = to_torch(Objects(np.array([[2]]), np.zeros((1, 1, 3)), np.ones((1, 1)), np.ones((1, 1))))
+    plain, smooth = (build_renderer("streaming", Scene(SceneConfig()), RendererConfig(antialias=n)) for n in (1, 2))
+    picture = averaged(plain.render(objects, to_torch(large)), 2)
+    np.testing.assert_allclose(picture, smooth.render(objects, to_torch(view)), atol=1e-5)
+    assert picture.max() > 0.1, "something is seen"
 
 
 numbers = st.floats(-0.5, 0.5)

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scenes.catalogue import Catalogue, catalogue
 from scenes.dataset import check_out, describe, read_dataset, write_dataset
 from scenes.errors import UserError
 from scenes.scene import Scene, SceneConfig
+from scenes.view import ARRAYS, shared
 
 SCENE = Scene(SceneConfig(image_size=16))
-OBJECTS = SCENE.batch(0, range(4))
+OBJECTS, VIEW = SCENE.batch(0, range(4)), SCENE.views(0, range(4))
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)
 VISIBLE = np.arange(4 * OBJECTS.slots).reshape(4, -1)
-INFO = describe(SCENE, seed=0, extra={"scenes": 4})
+INFO = describe(SCENE, VIEW, seed=0, extra={"scenes": 4})
 
 
 def pictures() -> Iterator[tuple[np.ndarray, list[int]]]:
@@ -26,7 +28,7 @@ def pictures() -> Iterator[tuple[np.ndarray, list[int]]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_dataset(tmp_path / "set", INFO, SCENE, OBJECTS, pictures())
+    write_dataset(tmp_path / "set", INFO, SCENE.catalogue, OBJECTS, VIEW, pictures())
     return tmp_path / "set"
 
 
@@ -52,21 +54,25 @@ def test_round_trip(folder: Path):
         np.testing.assert_array_equal(getattr(data.objects, name), getattr(OBJECTS, name)[:, :slots])
     present = OBJECTS.presence[:, :slots]
     np.testing.assert_array_equal(data.visible_pixels, np.where(present, VISIBLE[:, :slots], -1))
-    assert data.camera == SCENE.camera and data.names == SCENE.catalogue.names
+    assert data.names == SCENE.catalogue.names
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(data.view, name), getattr(VIEW, name), err_msg=name)
+        assert shared(getattr(data.view, name)), name
     assert data.info["seed"] == 0 and SceneConfig(**data.info["scene"]) == SCENE.config
 
 
 def test_clevr_words(folder: Path):
     content = json.loads((folder / "scenes.json").read_text())
     assert [entry["image_filename"] for entry in content["scenes"]] == [f"{i:06d}.png" for i in range(4)]
-    assert set(full(content)) == {"shape", "3d_coords", "pixel_coords", "rotation", "visible_pixels"}
+    words = {"shape", "3d_coords", "pixel_coords", "rotation", "face", "visible_pixels"}
+    assert set(full(content)) == {*words, "R_world", "R_camera", "t_camera"}
     assert set(json.loads((folder / "manifest.json").read_text())["files"]) == {
         "scenes.json", "images/000000.png", "images/000001.png", "images/000002.png", "images/000003.png",
     }  # fmt: skip
 
 
 def test_same_bytes_twice(folder: Path, tmp_path: Path):
-    write_dataset(tmp_path / "again", INFO, SCENE, OBJECTS, pictures())
+    write_dataset(tmp_path / "again", INFO, SCENE.catalogue, OBJECTS, VIEW, pictures())
     files = sorted(p.relative_to(folder) for p in folder.rglob("*.*"))
     assert len(files) == 6
     for name in files:
@@ -74,17 +80,18 @@ def test_same_bytes_twice(folder: Path, tmp_path: Path):
 
 
 def test_identities_follow_the_names_asked_for(folder: Path):
-    names = ("fork", *reversed(SCENE.catalogue.names))
+    cube, *_ = catalogue("shapes").meshes
+    names = Catalogue((cube, *reversed(SCENE.catalogue.meshes)))
     asked, own = read_dataset(folder, names).objects, read_dataset(folder).objects
     np.testing.assert_array_equal(asked.identity[own.presence], 4 - own.identity[own.presence])
     with pytest.raises(UserError, match=r"unknown shape .*known are cube"):
-        read_dataset(folder, ("cube",))
+        read_dataset(folder, Catalogue((cube,)))
 
 
 def test_out_that_is_taken(folder: Path, tmp_path: Path):
     assert check_out(folder, INFO), "the same request again is already done"
     before = (folder / "scenes.json").stat().st_mtime_ns
-    write_dataset(folder, INFO, SCENE, OBJECTS, pictures())
+    write_dataset(folder, INFO, SCENE.catalogue, OBJECTS, VIEW, pictures())
     assert (folder / "scenes.json").stat().st_mtime_ns == before
     with pytest.raises(UserError, match="other settings"):
         check_out(folder, INFO | {"seed": 1})
@@ -96,7 +103,7 @@ def test_out_that_is_taken(folder: Path, tmp_path: Path):
     with pytest.raises(UserError, match="not a data set of ours"):
         check_out(tmp_path / "mine" / "thesis.txt", INFO)
     with pytest.raises(UserError, match="cannot write"):
-        write_dataset(tmp_path / "mine" / "thesis.txt" / "set", INFO, SCENE, OBJECTS, pictures())
+        write_dataset(tmp_path / "mine" / "thesis.txt" / "set", INFO, SCENE.catalogue, OBJECTS, VIEW, pictures())
 
 
 def test_nothing_is_left_after_a_failure(tmp_path: Path):
@@ -105,7 +112,7 @@ def test_nothing_is_left_after_a_failure(tmp_path: Path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path / "set", INFO, SCENE, OBJECTS, broken())
+        write_dataset(tmp_path / "set", INFO, SCENE.catalogue, OBJECTS, VIEW, broken())
     assert not list(tmp_path.iterdir())
 
 
@@ -129,8 +136,6 @@ def test_written_by_somebody_else(folder: Path):
 
     def strip(content: dict) -> None:
         content["info"] = {key: content["info"][key] for key in ("camera", "catalogue")}
-        for name in ("znear", "zfar"):
-            del content["info"]["camera"][name]
         for scene in content["scenes"]:
             scene["objects"] = [
                 {"shape": o["shape"], "3d_coords": o["3d_coords"], "rotation": o["rotation"] + 4 * np.pi}
@@ -166,8 +171,21 @@ def test_no_manifest_and_wrong_pictures(folder: Path):
         (lambda c: full(c).pop("rotation"), "rotation must be 1 finite number"),
         (lambda c: c["scenes"][1].pop("objects"), "scene 1 has no list of 'objects'"),
         (lambda c: c["scenes"][1].update(image_filename="../x.png"), "must name a file in images/"),
-        (lambda c: c["info"].pop("camera"), "info.camera must give"),
-        (lambda c: c["info"]["camera"].update(height="tall"), "info.camera.height must be 1"),
+        (lambda c: c["info"].pop("camera"), "camera must give intrinsics, .*, or position, target"),
+        (lambda c: c["info"]["camera"].update(height="tall"), "camera.height must be 1"),
+        (lambda c: c["info"]["camera"].update(rotation=7), "camera.rotation must be 3"),
+        (lambda c: c["info"]["camera"].update(rotation=[[2, 0, 0], [0, 1, 0], [0, 0, 1]]), "rotation matrix"),
+        (lambda c: c["info"]["camera"].update(intrinsics=[0, 1, 2, 3]), "focal lengths"),
+        (lambda c: c["info"].update(light={"direction": [0, 0, 0]}), "must be a direction"),
+        (lambda c: c["info"].update(light=[0, 0, 1]), "light must give direction, ambient"),
+        (lambda c: c["info"].update(background="../x.png"), "must name a file in backgrounds/"),
+        (lambda c: c["info"].update(background="table.png"), "table.png is missing"),
+        (lambda c: c["info"].update(background=[0.5]), "background must be 3 finite numbers"),
+        (lambda c: c["info"].update(noise="loud"), "noise must be 1 finite number"),
+        (lambda c: full(c).update(face=0.5), "face is 0.5: it must be a whole number"),
+        (lambda c: full(c).update(tint=[1, 1]), "tint must be 3 finite numbers"),
+        (lambda c: full(c).update(size="large"), "size must be 1 finite number"),
+        (lambda c: c["scenes"].append(3), "every one of 'scenes' must be"),
         (lambda c: c["info"].pop("catalogue"), "info.catalogue must list"),
         (lambda c: c.update(scenes=[]), "at least one of 'scenes'"),
         (lambda c: c.pop("info"), "must hold 'info'"),

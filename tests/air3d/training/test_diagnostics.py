@@ -11,9 +11,9 @@ import trimesh
 from small_runs import small_config, small_trainer
 from wandb_file import history
 
-from air3d import gradient_diagnostics as probe_module
-from air3d.training.checkpoint import build
+from air3d.training import diagnostics
 from air3d.training.diagnostics import gradient_diagnostics, spread
+from air3d.training.run import build
 from air3d.training.tracking import Tracker, read_metrics
 from air3d.training.trainer import Trainer
 from scenes.export import to_glb
@@ -31,15 +31,13 @@ def test_spread_is_variance_and_its_share():
 
 
 @pytest.mark.parametrize("gradient", ["enumerate_counts", "nvil"])
-def test_probing_changes_nothing(tmp_path: Path, gradient: str):
+def test_looking_changes_nothing(tmp_path: Path, gradient: str):
     trainer = small_trainer(tmp_path, "scene=tabletop", f"gradient={gradient}")
     trainer.train_step()
     before = {k: v.clone() for k, v in trainer.run.model.state_dict().items()}
     learned = {k: v.clone() for k, v in trainer.objective.learned.state_dict().items()}
-    pictures, truth = trainer.validation.pictures, trainer.validation.truth
-    seen = gradient_diagnostics(
-        trainer.objective, trainer.parameters, pictures, truth, trainer.settings.schedule.at(0.5)
-    )
+    weights = trainer.settings.schedule.at(0.5)
+    seen = gradient_diagnostics(trainer.objective, trainer.parameters, *trainer.validation.scenes, weights)
     assert 0 < seen["perf/renderer_share"] < 1
     assert 0 < seen["val/gradient_noise"] <= 1 and seen["val/gradient_variance"] > 0
     assert all(torch.equal(before[k], v) for k, v in trainer.run.model.state_dict().items())
@@ -49,14 +47,12 @@ def test_probing_changes_nothing(tmp_path: Path, gradient: str):
 
 def test_more_samples_make_less_noise(tmp_path: Path, monkeypatch):
     """The number means what it says: sixteen samples of the posterior for each picture instead of one."""
-    monkeypatch.setattr(probe_module, "DRAWS", 16)
+    monkeypatch.setattr(diagnostics, "DRAWS", 16)
     found = {}
     for samples in (1, 16):
         run = small_trainer(tmp_path / str(samples), "scene=tabletop", f"gradient.samples={samples}")
-        pictures, truth = run.validation.pictures, run.validation.truth
-        found[samples] = gradient_diagnostics(
-            run.objective, run.parameters, pictures, truth, run.settings.schedule.at(0.1)
-        )
+        weights = run.settings.schedule.at(0.1)
+        found[samples] = gradient_diagnostics(run.objective, run.parameters, *run.validation.scenes, weights)
     assert found[16]["val/gradient_variance"] < found[1]["val/gradient_variance"] / 8
 
 
