@@ -14,7 +14,7 @@ from renderers.settings import RendererConfig
 from renderers.shading import shade, surfaces, towards_light
 from scenes.arrays import shared
 from scenes.camera import FAR, NEAR
-from scenes.errors import UserError
+from scenes.errors import NotFinite, UserError
 from scenes.objects import Objects
 from scenes.scene import Scene
 from scenes.view import View
@@ -122,7 +122,7 @@ class Renderer(nn.Module):
     def check(self, corners: Tensor, objects: Objects, painted: Tensor) -> None:
         """Near clipping is not implemented: on a table nothing comes that close, so it is refused."""
         if not (torch.isfinite(objects.position).all() and torch.isfinite(objects.rotation).all()):
-            raise UserError("an object's position or rotation is not a finite number: lower the learning rate")
+            raise NotFinite("an object's position or rotation is not a finite number: lower the learning rate")
         if objects.size is not None and not (objects.size.detach() > 0).logical_or(~painted).all():
             raise UserError("an object's size must be a finite number above 0")
         if not corners.numel():

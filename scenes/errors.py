@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class NotFinite(UserError):
+    """A pose that is no number was to be painted: training has diverged."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """The end of an error message about an unknown `name`: the choice most like it, and all of them."""
     known = sorted(choices)

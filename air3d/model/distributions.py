@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,6 +68,12 @@ class Choice(Categorical):
     def __init__(self, logits: Tensor) -> None:
         # not validated: logits that are no numbers are told in one line after the step (training/trainer.py)
         super().__init__(logits=logits, validate_args=False)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Int[Tensor, "..."]:
+        """As of any categorical; where logits are no numbers, anything, so that the step gets as far as its loss."""
+        shape = torch.Size(sample_shape)
+        probs = self.probs.reshape(-1, self.probs.shape[-1]).nan_to_num(nan=1.0)
+        return torch.multinomial(probs, shape.numel(), True).T.reshape(self._extended_shape(shape))
 
     def __getitem__(self, rows: Tensor | slice) -> Choice:
         """Of these rows of the batch alone."""

@@ -109,7 +109,7 @@ class Labels:
         """The label that each step is asked for; steps beyond the count come last and are not asked."""
         if self.settings.matching == "ordered":
             return truth.position[..., 0].masked_fill(truth.presence < 0.5, torch.inf).argsort(1)
-        cost, chosen = self.cost(steps, truth), torch.arange(truth.slots).repeat(len(truth), 1)
+        cost, chosen = self.cost(steps, truth).nan_to_num(), torch.arange(truth.slots).repeat(len(truth), 1)
         for row, count in enumerate(truth.count.long().tolist()):
             chosen[row, :count] = torch.from_numpy(linear_sum_assignment(cost[row, :count, :count])[1])
         return chosen.to(self.device)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from air3d.objectives import objective
@@ -23,7 +23,7 @@ from air3d.training.run import Run
 from air3d.training.tracking import Tracker
 from air3d.training.validation import Validation
 from renderers.convert import to_torch
-from scenes.errors import UserError
+from scenes.errors import NotFinite, UserError
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -82,18 +82,24 @@ class Trainer:
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * self.settings.schedule.rate(self.progress())
         pictures, view, truth = self.scenes()
-        loss, values = self.objective(pictures, view, weights, truth if self.objective.labelled else None)
+        try:
+            loss, values = self.objective(pictures, view, weights, truth if self.objective.labelled else None)
+        except NotFinite as error:
+            raise self.diverged() from error
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            raise UserError(
-                f"the loss stopped being a number at step {self.step}: begin a new run with trainer.learning_rate="
-                f"{self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma"
-            )
+        if not (torch.isfinite(loss) and torch.isfinite(norm) and torch.isfinite(norm_of(self.objective.learned))):
+            raise self.diverged()
         self.optimiser.step()
         self.step += 1
         return {**values, "train/gradient_norm": norm.item()}
+
+    def diverged(self) -> UserError:
+        return UserError(
+            f"the loss stopped being a number at step {self.step}: begin a new run with trainer.learning_rate="
+            f"{self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma"
+        )
 
     @torch.no_grad()
     def scenes(self) -> tuple[Float[Tensor, "picture height width 3"], View, Objects]:
@@ -167,6 +173,11 @@ class Trainer:
         if self.on_cuda and (states := state.get("random_cuda")):
             torch.cuda.set_rng_state_all(states)
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+
+
+def norm_of(module: nn.Module) -> Float[Tensor, ""]:
+    """The norm of the gradients of a module's parameters; 0 where it has none."""
+    return torch.nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
 
 
 @contextmanager
