@@ -1,4 +1,4 @@
-"""Networks that are handed on: numbers and nothing else, and only where they belong."""
+"""Networks on disk: numbers and nothing else, whole, and only where they belong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import small_run
+import yaml
+from small_runs import small_run, small_trainer
 
 from air3d.training.checkpoint import RELEASED, load_run, save_config, save_weights
 from scenes.errors import UserError
@@ -39,3 +40,20 @@ def test_a_network_of_another_scene_is_refused(released: Path, tmp_path: Path) -
     save_weights(released / RELEASED, small_run(tmp_path, "scene=tabletop"))
     with pytest.raises(UserError, match=r"trained on .*plate.*, not on .*cube"):
         load_run(released)
+
+
+def test_a_truncated_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=1").fit()
+    path = tmp_path / "best.pt"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(UserError, match="truncated"):
+        load_run(tmp_path)
+
+
+def test_a_checkpoint_of_another_scene_is_refused(tmp_path: Path) -> None:
+    small_trainer(tmp_path, "trainer.steps=1").fit()
+    stored = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    stored["scene"]["catalogue"] = "crockery"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stored))
+    with pytest.raises(UserError, match="trained on cube"):
+        load_run(tmp_path)
