@@ -3,11 +3,8 @@
 Idle threads of torch's pool sleep instead of spinning: its OpenMP waits busily for its next small operation. On few
 cores it takes them away from the renderer's threads in between, and two trainings beside each other slow down many
 times over.
-
-The profiler, which says how large the renderer's share of a step is, does not announce itself on standard error.
 """
 
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")

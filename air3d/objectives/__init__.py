@@ -19,8 +19,9 @@ from scenes.view import View
 
 @runtime_checkable
 class Objective(Protocol):
-    """`learned` is what the objective trains for itself, beside the network. `labelled` ones are given the truth."""
+    """`learned` is what the objective trains for itself, beside the `model`. `labelled` ones are given the truth."""
 
+    model: Air
     learned: nn.Module
     labelled: bool
 

@@ -6,14 +6,15 @@ Nothing that training depends on is changed by it.
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from air3d.objectives import Objective, Weights
+from air3d.training.renderer_time import timed
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -33,17 +34,15 @@ def gradient_diagnostics(
     """Gradients of `DRAWS` passes over the same pictures, which differ by the draws of the posterior alone.
 
     val/gradient_variance: the trace of their covariance, in units of the loss; val/gradient_noise: the same as a share
-    of their mean square (0: no noise, 1: nothing else); perf/renderer_share: of the processor time of a pass.
+    of their mean square (0: no noise, 1: nothing else); perf/renderer_share: of a pass's time, forward and backward.
     """
     kept = copy.deepcopy(objective.learned.state_dict())
     gradients, share = [], 0.0
     for draw in range(DRAWS):
         for parameter in parameters:
             parameter.grad = None
-        if draw == 0:
-            with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
-                backward(objective, pictures, view, truth, weights)
-            share = renderer_share(profiler)
+        if draw == DRAWS - 1:  # by now all is compiled
+            share = renderer_share(objective, pictures, view, truth, weights)
         else:
             backward(objective, pictures, view, truth, weights)
         gradients.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
@@ -64,8 +63,10 @@ def spread(gradients: Float[Tensor, "draw parameter"]) -> tuple[float, float]:
     return variance.item(), min(1.0, (variance / square.clamp_min(1e-30)).item())
 
 
-def renderer_share(profiler: profile) -> float:
-    """Share of the processor time spent in the renderers' operations."""
-    spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
-    mine = sum(time for name, time in spent.items() if any(word in name for word in RENDERER))
-    return mine / max(sum(spent.values()), 1e-9)
+def renderer_share(objective: Objective, pictures: Tensor, view: View, truth: Objects, weights: Weights) -> float:
+    """`backward`, and the share of its time that the renderer took; on CUDA, of the processor's time, which starts what
+    the device does."""
+    with timed(objective.model.renderer) as watch:
+        began = time.perf_counter()
+        backward(objective, pictures, view, truth, weights)
+        return watch.seconds / (time.perf_counter() - began)
