@@ -7,7 +7,6 @@ function registers it from Python first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,15 +15,16 @@ from jaxtyping import Float
 
 from renderers import BACKENDS, RendererConfig, build_renderer
 from renderers.convert import to_torch
-from scenes.camera import Camera
 from scenes.errors import UserError, nearest
 from scenes.objects import Objects
 from scenes.scene import Scene
+from scenes.view import View
 
-BlackBox = Callable[[Objects, Camera], np.ndarray]
-"""Scenes (numpy arrays) and a camera to pictures [batch, height, width, 3], floats in [0, 1]."""
+BlackBox = Callable[[Objects, View], np.ndarray]
+"""Scenes and the views of their pictures (numpy arrays) to pictures [batch, height, width, 3], floats in [0, 1]."""
 
-TOLERANCE = 1e-4  # beyond [0, 1], for sums that were rounded
+TOLERANCE = 1e-4  # below 0, for sums that were rounded
+BRIGHTEST = 2.0  # of a tint, a gain, or a step of a difference beyond 1; bytes are brighter still
 
 _registered: dict[str, Callable[[Scene, RendererConfig], BlackBox]] = {}
 
@@ -65,12 +65,8 @@ class Backend:
         self.renderer = build_renderer(name, scene, settings)
 
     @torch.no_grad()
-    def __call__(self, objects: Objects, camera: Camera) -> Float[np.ndarray, "batch height width 3"]:
-        return self.renderer.render(to_torch(objects)).numpy()
-
-    def softened(self, settings: RendererConfig) -> AbstractContextManager[None]:
-        """See ``Renderer.softened``."""
-        return self.renderer.softened(settings)
+    def __call__(self, objects: Objects, view: View) -> Float[np.ndarray, "batch height width 3"]:
+        return self.renderer.render(to_torch(objects), to_torch(view)).numpy()
 
 
 @dataclass
@@ -79,12 +75,11 @@ class Checked:
 
     name: str
     function: BlackBox
-    camera: Camera
 
-    def __call__(self, objects: Objects) -> Float[np.ndarray, "batch height width 3"]:
+    def __call__(self, objects: Objects, view: View) -> Float[np.ndarray, "batch height width 3"]:
         """Its pictures. Raises UserError for a wrong shape, for numbers that are not finite or not in [0, 1]."""
-        pictures = np.asarray(self.function(objects, self.camera))
-        wanted = (len(objects), self.camera.height, self.camera.width, 3)
+        pictures = np.asarray(self.function(objects, view))
+        wanted = (len(objects), view.height, view.width, 3)
         if pictures.shape != wanted:
             raise self.wrong(f"pictures {list(pictures.shape)} instead of [batch, height, width, 3] = {list(wanted)}")
         if not np.issubdtype(pictures.dtype, np.floating):
@@ -92,7 +87,7 @@ class Checked:
         low, high = pictures.min(initial=0), pictures.max(initial=0)  # both are NaN if any number is
         if not np.isfinite([low, high]).all():
             raise self.wrong("pictures with numbers that are not finite")
-        if low < -TOLERANCE or high > 1 + TOLERANCE:
+        if low < -TOLERANCE or high > BRIGHTEST:
             raise self.wrong(f"colours from {low:.3g} to {high:.3g} instead of in [0, 1]")
         return pictures
 

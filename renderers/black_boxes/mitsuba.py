@@ -7,6 +7,7 @@ albedo that the rays meet, the directional one Mitsuba's own lamp, whose shadows
 from __future__ import annotations
 
 import math
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -16,20 +17,26 @@ import torch
 from jaxtyping import Float
 
 from renderers.base import RendererConfig
-from scenes.camera import Camera
+from scenes.camera import FAR, NEAR, Camera
 from scenes.errors import UserError
-from scenes.mesh import Mesh
 from scenes.objects import Objects
+from scenes.poses import world_poses
 from scenes.scene import Scene
+from scenes.view import View
 
 VARIANT = "scalar_rgb"
 RAYS = 16  # a pixel, always the same ones: central differences of noise would be noise
+INTEGRATOR = {
+    "type": "aov",
+    "aovs": "albedo:albedo",
+    "light": {"type": "direct", "emitter_samples": 1, "bsdf_samples": 0, "hide_emitters": True},
+}
 
 
 class Mitsuba:
-    """Paints the scene's catalogue under any camera; of the settings it takes ``light``, ``ambient`` and ``diffuse``.
+    """Paints the scene's catalogue as each picture's view shows it; of the settings it takes none.
 
-    Raises UserError where Mitsuba is not installed.
+    Raises UserError where Mitsuba is not installed, and for cameras whose pixels are not square: it has none.
     """
 
     def __init__(self, scene: Scene, settings: RendererConfig) -> None:
@@ -37,38 +44,46 @@ class Mitsuba:
             raise UserError("renderer.black_box=mitsuba needs Mitsuba: pip install -e '.[mitsuba]' in the checkout")
         self.library: Any = import_module("mitsuba")
         import_module("drjit").set_thread_count(torch.get_num_threads())
-        self.ambient, self.background = settings.ambient, np.array(scene.background, np.float32)
         self.library.set_variant(VARIANT)
-        self.groups = [self.group(mesh) for mesh in scene.catalogue.meshes]
-        self.light = self.library.load_dict(lamp(settings))
+        self.catalogue = scene.catalogue
+        self.plain = cache(self.group)  # meshes in their own colours, to be placed as often as wanted
         self.integrator = self.library.load_dict(INTEGRATOR)
 
-    def __call__(self, objects: Objects, camera: Camera) -> Float[np.ndarray, "batch height width 3"]:
+    def __call__(self, objects: Objects, view: View) -> Float[np.ndarray, "batch height width 3"]:
         self.library.set_variant(VARIANT)  # one for the whole process: somebody may have changed it
-        sensor = self.sensor(camera)
-        rows = [self.paint(objects[row], sensor) for row in range(len(objects))]
-        light, alpha, albedo = np.split(np.stack(rows), [3, 4], -1)
-        return (light + self.ambient * albedo + (1 - alpha) * self.background).clip(0, 1)
+        rows = [self.paint(objects[row], view[row]) for row in range(len(objects))]
+        pixels = np.stack(rows) if rows else np.zeros((0, view.height, view.width, 7))
+        light, alpha, albedo = np.split(pixels, [3, 4], -1)
+        ambient, background = (view.gain * view.ambient[:, None])[:, None, None], view.background
+        table = background if background.ndim == 4 else background[:, None, None]
+        return (light + ambient * albedo + (1 - alpha) * table).clip(0, None)
 
-    def paint(self, objects: Objects, sensor: Any) -> Float[np.ndarray, "height width 7"]:
+    def paint(self, objects: Objects, view: View) -> Float[np.ndarray, "height width 7"]:
         """One scene: light of the lamp (3), alpha (1) and albedo (3), all 0 where there is only background."""
-        world: dict[str, Any] = {"type": "scene", "light": self.light, "sensor": sensor}
-        world |= {f"shapes{identity}": group for identity, group in enumerate(self.groups)}  # seen only where placed
+        lamp = self.library.load_dict(lamp_of(view))
+        world: dict[str, Any] = {"type": "scene", "light": lamp, "sensor": self.sensor(view.camera(0))}
+        rotations, translations = world_poses(objects, self.catalogue)
         for slot in np.flatnonzero(objects.presence[0]):
-            place = self.library.ScalarTransform4f().translate(objects.position[0, slot].tolist())
-            place = place.rotate([0, 0, 1], math.degrees(objects.rotation[0, slot]))
-            group = self.groups[objects.identity[0, slot]]
-            world[f"object{slot}"] = {"type": "instance", "shapes": group, "to_world": place}
+            identity, place = int(objects.identity[0, slot]), np.eye(4)
+            size = 1.0 if objects.size is None else objects.size[0, slot]
+            place[:3, :3], place[:3, 3] = size * rotations[0, slot], translations[0, slot]
+            tint = None if objects.tint is None else objects.tint[0, slot]
+            own = tint is None or (tint == 1).all()
+            group = self.plain(identity) if own else self.group(identity, tint)
+            # a group is seen only where it is placed, and placed only in a scene that holds it
+            world |= {f"shapes{identity}" if own else f"tinted{slot}": group}
+            placed = self.library.ScalarTransform4f(place.tolist())
+            world[f"object{slot}"] = {"type": "instance", "shapes": group, "to_world": placed}
         return np.array(self.library.render(self.library.load_dict(world), integrator=self.integrator, seed=0))
 
-    def group(self, mesh: Mesh) -> Any:
-        """A mesh with its normals and colours, to be placed as often as wanted."""
-        properties = self.library.Properties()
+    def group(self, identity: int, tint: Float[np.ndarray, "3"] | None = None) -> Any:
+        """A mesh with its normals and colours, or those times a tint."""
+        mesh, properties = self.catalogue.meshes[identity], self.library.Properties()
         colours = {"type": "mesh_attribute", "name": "vertex_color"}
         properties["bsdf"] = self.library.load_dict({"type": "diffuse", "reflectance": colours})
         sizes = len(mesh.vertices), len(mesh.faces)
         result = self.library.Mesh(mesh.name, *sizes, has_vertex_normals=True, props=properties)
-        result.add_attribute("vertex_color", 3, mesh.colours.ravel())
+        result.add_attribute("vertex_color", 3, (mesh.colours if tint is None else mesh.colours * tint).ravel())
         values = self.library.traverse(result)
         values["vertex_positions"], values["vertex_normals"] = mesh.vertices.ravel(), mesh.normals.ravel()
         values["faces"] = mesh.faces.astype(np.uint32).ravel()
@@ -77,23 +92,23 @@ class Mitsuba:
 
     def sensor(self, camera: Camera) -> Any:
         """Mitsuba's view axes are ours: +X left, +Y up, +Z into the scene."""
-        place = self.library.ScalarTransform4f().look_at(list(camera.position), list(camera.target), [0, 0, 1])
+        fx, fy, cx, cy = camera.intrinsics
+        if not math.isclose(fx, fy, rel_tol=1e-6):
+            raise UserError(f"the black box 'mitsuba' has square pixels only: fx={fx:g} and fy={fy:g} must be equal")
+        place = np.eye(4)
+        place[:3, :3], place[:3, 3] = camera.rotation, camera.position
         film = {"width": camera.width, "height": camera.height, "rfilter": {"type": "box"}}
         film |= {"type": "hdrfilm", "pixel_format": "rgba", "component_format": "float32"}
-        lens = {"fov": camera.field_of_view, "fov_axis": "y", "near_clip": camera.znear, "far_clip": camera.zfar}
+        lens = {"fov": math.degrees(2 * math.atan(camera.width / fx / 2)), "fov_axis": "x"}
+        lens |= {"principal_point_offset_x": 0.5 - (cx + 0.5) / camera.width, "near_clip": NEAR, "far_clip": FAR}
+        lens |= {"principal_point_offset_y": 0.5 - (cy + 0.5) / camera.height}
         sampler = {"type": "multijitter", "sample_count": RAYS}
-        parts = {"type": "perspective", "to_world": place, "film": film, "sampler": sampler}
+        placed = self.library.ScalarTransform4f(place.tolist())
+        parts = {"type": "perspective", "to_world": placed, "film": film, "sampler": sampler}
         return self.library.load_dict(parts | lens)
 
 
-INTEGRATOR = {
-    "type": "aov",
-    "aovs": "albedo:albedo",
-    "light": {"type": "direct", "emitter_samples": 1, "bsdf_samples": 0, "hide_emitters": True},
-}
-
-
-def lamp(settings: RendererConfig) -> dict[str, Any]:
+def lamp_of(view: View) -> dict[str, Any]:
     """A diffuse surface shows albedo / pi of what falls onto it."""
-    irradiance = {"type": "rgb", "value": [math.pi * settings.diffuse] * 3}
-    return {"type": "directional", "direction": [-x for x in settings.light], "irradiance": irradiance}
+    irradiance = {"type": "rgb", "value": (math.pi * view.diffuse[0] * view.gain[0]).tolist()}
+    return {"type": "directional", "direction": (-view.light[0]).tolist(), "irradiance": irradiance}

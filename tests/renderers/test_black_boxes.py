@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from black_box_tools import Wave
-from render_tools import random_objects, small_scene
+from render_tools import one, random_looks, random_objects, random_view, small_scene, small_view
 
 from renderers import RendererConfig, black_boxes, build_renderer
 from renderers.finite_difference import FiniteDifference
@@ -33,13 +33,23 @@ ANSWERS = {
 def test_a_wrong_answer_is_told_in_one_line(case: str) -> None:
     answer, message = ANSWERS[case]
 
-    def paint_badly(objects: object, camera: object) -> np.ndarray:
+    def paint_badly(objects: object, view: object) -> np.ndarray:
         return answer((2, 6, 8, 3))
 
-    renderer = FiniteDifference(small_scene(height=6, width=8), RendererConfig(), paint_badly)
+    renderer = FiniteDifference(small_scene(), RendererConfig(), paint_badly)
     with pytest.raises(UserError, match=f"'paint_badly' returned .*{message}") as error:
-        renderer.render(random_objects(seed=0, batch=2))
+        renderer.render(random_objects(seed=0, batch=2), random_view(0, 2, 6, 8))
     assert "\n" not in str(error.value)
+
+
+def test_tints_and_gains_beyond_one_are_no_wrong_answer() -> None:
+    """A step of a difference goes there, too."""
+    objects, view = random_looks(random_objects(seed=3), seed=3), random_view(3)
+    tint = torch.full_like(objects.tint, 1.3).requires_grad_()
+    renderer = build_renderer("finite_difference", small_scene())
+    image = renderer.render(replace(objects, tint=tint), replace(view, gain=torch.ones(3, 3)))
+    (gradient,) = torch.autograd.grad(image.sum(), tint)
+    assert image.max() > 1 and (gradient > 0).any()
 
 
 @pytest.mark.parametrize("name", ["straeming", "os.system", "finite_difference", ""])
@@ -57,23 +67,15 @@ def test_a_function_of_ones_own_by_name(monkeypatch: pytest.MonkeyPatch) -> None
         black_boxes.register("streaming", lambda scene, settings: Wave())
     named = build_renderer("finite_difference", small_scene(), RendererConfig(black_box="wave"))
     given = FiniteDifference(small_scene(), RendererConfig(), Wave())
-    objects = random_objects(seed=1)
-    assert torch.equal(named.render(objects), given.render(objects))
+    objects, view = random_objects(seed=1), random_view(1)
+    assert torch.equal(named.render(objects, view), given.render(objects, view))
 
 
 def test_another_backend_by_name() -> None:
-    scene, objects = small_scene(height=12, width=12), random_objects(seed=2, batch=1, count=1)
+    scene, objects, view = small_scene(), random_objects(seed=2, batch=1, count=1), random_view(2, 1, 12, 12)
     ours = build_renderer("finite_difference", scene, RendererConfig(black_box="reference"))
-    torch.testing.assert_close(ours.render(objects), build_renderer("reference", scene).render(objects))
-
-
-def test_a_function_without_softness_refuses_a_schedule_of_it() -> None:
-    renderer = FiniteDifference(small_scene(), RendererConfig(), Wave())
-    with renderer.softened(renderer.settings):
-        pass
-    soft = replace(renderer.settings, sigma=1e-3)
-    with pytest.raises(UserError, match=r"'Wave' has no softness.*render_\*_start"), renderer.softened(soft):
-        pass
+    expected = build_renderer("reference", scene).render(objects, view)
+    torch.testing.assert_close(ours.render(objects, view), expected)
 
 
 @pytest.mark.parametrize("bad", ["position_step", "rotation_step"])
@@ -88,16 +90,18 @@ def test_mitsuba_says_what_to_install() -> None:
         build_renderer("finite_difference", small_scene(), RendererConfig(black_box="mitsuba"))
 
 
-def test_a_pose_that_cannot_be_painted_is_refused_before_it_is() -> None:
-    def never(objects: object, camera: object) -> np.ndarray:
+def test_what_cannot_be_painted_is_refused_before_it_is() -> None:
+    def never(objects: object, view: object) -> np.ndarray:
         raise AssertionError("asked for a picture")
 
-    renderer = FiniteDifference(small_scene(), RendererConfig(), never)
+    renderer, view = FiniteDifference(small_scene(), RendererConfig(), never), small_view()
 
-    def paint(*place: float) -> None:
-        renderer.paint(renderer.blank(1), torch.tensor([0]), torch.tensor([place]), torch.zeros(1))
+    def paint(*place: float, identity: int = 0) -> None:
+        renderer.paint(renderer.blank(view), one(identity, torch.tensor([place])), view)
 
     with pytest.raises(UserError, match="finite"):
         paint(float("nan"), 0.0, 0.0)
     with pytest.raises(UserError, match="near plane"):
         paint(0.0, -0.75, 0.55)
+    with pytest.raises(IndexError, match="identity"):
+        paint(0.0, 0.0, 0.0, identity=4)
