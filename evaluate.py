@@ -41,7 +41,9 @@ def main(config: DictConfig) -> None:
     torch.manual_seed(settings.seed)  # the bound draws from the posterior
     explain = explainer(settings, run, steps)
     bound = partial(run.model.elbo, sigma=sigma) if settings.model is None else None
-    evaluation = evaluate_scenes(explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible)
+    evaluation = evaluate_scenes(
+        explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible, run.model.latents
+    )
     evaluation.metrics |= camera_scores(evaluation.objects, scenes.truth, scenes.view, painted_under, catalogue)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
@@ -54,7 +56,7 @@ def main(config: DictConfig) -> None:
         about |= {"model": asdict(settings.model), "init": settings.init}
     write_evaluation(folder, evaluation, explain, scenes, catalogue, trained, about)
     print(f"{settings.run} on {source['scenes_from']}, at most {steps} objects a picture\n")
-    print(table(evaluation.metrics))
+    print(table(evaluation.metrics, evaluation.latents))
     print(f"\n{details(evaluation.metrics, catalogue.names)}")
     print(f"\n{folder / 'metrics.json'} and plots beside it")
 

@@ -64,7 +64,7 @@ def main(settings: DictConfig) -> None:
     steps, counting = config.max_objects or prior.steps, predictor(config.counting, run.config.trainer.schedule.sigma)
     predictions = predict(run.model, *shown, steps, predictor=counting)
     conformal = calibrate(run.model, scene, run.config.seed, config.calibration_scenes, counting)
-    scenes = Serializer(scene.catalogue, prior, conformal, config.level).scenes(predictions, view)
+    scenes = Serializer(scene.catalogue, prior, conformal, config.level, run.model.latents).scenes(predictions, view)
     out = Path(config.out or Path(config.run) / "inferred")
     show(out, run, *(part[: config.show] for part in shown), predictions, counting, labels(paths))
     about = {name: getattr(config, name) for name in ("run", "level", "calibration_scenes", "counting")}

@@ -69,11 +69,13 @@ class Objects:
         return self.each(lambda _, array: array[:, number : number + 1])
 
     def masked(self) -> Objects:
-        """The same, with zeros wherever no object is present."""
+        """The same, with zeros (ones for tint and size) wherever no object is present."""
 
         def mask(about: Field, array: Array) -> Array:
+            sizes = *self.presence.shape, *[1] * len(about.metadata["sizes"])
             presence = self.presence > 0.5 if about.metadata["integer"] else self.presence
-            return array * presence.reshape(*presence.shape, *[1] * len(about.metadata["sizes"]))
+            held = array * presence.reshape(sizes)
+            return held + (self.presence <= 0.5).reshape(sizes) if about.metadata["neutral"] else held
 
         masked = self.each(mask)
         masked.presence = self.presence

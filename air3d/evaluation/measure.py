@@ -17,6 +17,7 @@ from air3d.evaluation.metrics import score
 from air3d.files import plain
 from air3d.inference.greedy import Inference
 from air3d.model.batches import concatenate, tree_map
+from air3d.model.latents import LATENTS, Latent
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -45,10 +46,12 @@ class Measured:
 
 @dataclass
 class Evaluation(Measured):
-    """`metrics` for JSON, and scene by scene what plots and panels need. `visible`: whether each true rotation is."""
+    """`metrics` for JSON, and scene by scene what plots and panels need. `visible`: whether each true rotation is;
+    `latents`: what was measured of each object."""
 
     metrics: dict[str, Any]
     visible: Bool[np.ndarray, "batch true_slot"] | None
+    latents: Sequence[type[Latent]] = LATENTS
 
 
 @torch.no_grad()
@@ -59,11 +62,13 @@ def evaluate_scenes(
     bound: Bound | None = None,
     batch_size: int = 100,
     visible: Bool[np.ndarray, "batch true_slot"] | None = None,
+    latents: Sequence[type[Latent]] = LATENTS,
 ) -> Evaluation:
     """Every metric of `metrics.score`, reconstruction error, ELBO and time, for all scenes and per true count.
 
-    `visible` and `symmetry` as in `score`. `explain` is the pass whose time is taken (wall clock, after one batch that
-    warms up compilers and caches); the bound is computed apart and costs nothing in `milliseconds_per_image`.
+    `visible`, `symmetry` and `latents` as in `score`. `explain` is the pass whose time is taken (wall clock, after one
+    batch that warms up compilers and caches); the bound is computed apart and costs nothing in
+    `milliseconds_per_image`.
     """
     explain(scenes.images[:batch_size], scenes.view[:batch_size])
     batches, seconds = [], 0.0
@@ -76,15 +81,15 @@ def evaluate_scenes(
         elbo = bound(pictures, view) if bound is not None else torch.full((len(pictures),), torch.nan)
         batches.append(Measured(found.objects, found.rho, squared, elbo))
     measured = tree_map(lambda tensor: tensor.cpu(), concatenate(batches))
-    metrics = of_scenes(measured, scenes.truth, symmetry, visible) | {
+    metrics = of_scenes(measured, scenes.truth, symmetry, visible, latents) | {
         "detected_within_m": DETECTED_WITHIN,
         "milliseconds_per_image": 1000 * seconds / len(scenes.images),
         "batch_size": min(batch_size, len(scenes.images)),
         "threads": torch.get_num_threads(),
         "max_objects": measured.rho.shape[1],
     }
-    metrics["by_count"] = by_count(measured, scenes.truth, symmetry, visible)
-    return Evaluation(**vars(measured), metrics=metrics, visible=visible)
+    metrics["by_count"] = by_count(measured, scenes.truth, symmetry, visible, latents)
+    return Evaluation(**vars(measured), metrics=metrics, visible=visible, latents=latents)
 
 
 def clock(pictures: Tensor) -> float:
@@ -101,7 +106,11 @@ def rows_by_count(truth: Objects) -> dict[str, np.ndarray]:
 
 
 def by_count(
-    measured: Measured, truth: Objects, symmetry: Sequence[int], visible: np.ndarray | None
+    measured: Measured,
+    truth: Objects,
+    symmetry: Sequence[int],
+    visible: np.ndarray | None,
+    latents: Sequence[type[Latent]],
 ) -> dict[str, dict[str, Any]]:
     """The metrics of the scenes of every number of objects."""
     return {
@@ -110,14 +119,19 @@ def by_count(
             truth[rows],
             symmetry,
             None if visible is None else visible[rows],
+            latents,
         )
         for count, rows in rows_by_count(truth).items()
     }
 
 
 def of_scenes(
-    measured: Measured, truth: Objects, symmetry: Sequence[int], visible: np.ndarray | None
+    measured: Measured,
+    truth: Objects,
+    symmetry: Sequence[int],
+    visible: np.ndarray | None,
+    latents: Sequence[type[Latent]],
 ) -> dict[str, Any]:
     """The probability that a slot is there at all is the product of the rho so far: it ranks the objects for AP."""
-    scores = score(measured.objects, truth, symmetry, measured.rho.cumprod(1).numpy(), visible)
+    scores = score(measured.objects, truth, symmetry, measured.rho.cumprod(1).numpy(), visible, latents)
     return plain({**scores, "reconstruction_mse": measured.squared_error.mean(), "elbo": measured.elbo.mean()})

@@ -97,14 +97,13 @@ def detection_rate_by_identity(matching: Matching, truth: Objects, identities: i
 def latent_scores(
     matching: Matching, latent: type[Latent], errors: Float[np.ndarray, " pair"], symmetry: Sequence[int]
 ) -> dict[str, Any]:
-    """`NAME_error_median_UNIT` and the like of all pairs that have an error (the others are NaN), and of each mesh."""
-    key = f"{latent.name}_error_{{}}" + (f"_{latent.unit}" if latent.unit else "")
-    judged = ~np.isnan(errors)
-    median = key.format("median")
+    """The `error_key` and the like of all pairs that have an error (the others are NaN), and of each mesh."""
+    judged, median = ~np.isnan(errors), error_key(latent, "median")
     of_mesh = [errors[(matching.true["identity"] == k) & judged] for k in range(len(symmetry))]
     if latent.name == "position":  # of all pairs: one that is no number is no median either
         statistics = {"median": np.median, "mean": np.mean}
-        return {key.format(name): over(f, errors) for name, f in statistics.items()} | {"position_pairs": len(errors)}
+        of_all = {error_key(latent, name): over(f, errors) for name, f in statistics.items()}
+        return of_all | {"position_pairs": len(errors)}
     scores: dict[str, Any] = {median: over(np.median, errors[judged]), f"{latent.name}_objects": int(judged.sum())}
     by_identity = f"{median}_by_identity"
     if latent.name != "rotation":
@@ -117,6 +116,11 @@ def latent_scores(
             str(k): over(np.mean, x > REVERSED) for k, x in turning.items() if symmetry[k] == 1
         },
     }
+
+
+def error_key(latent: type[Latent], statistic: str) -> str:
+    """Its name among the metrics: `rotation_error_median_deg`."""
+    return f"{latent.name}_error_{statistic}" + (f"_{latent.unit}" if latent.unit else "")
 
 
 def over(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from air3d.inference.conformal import ConformalRegions, Spread, spread
 from air3d.inference.predictions import Predictions
 from air3d.model.elbo import log_count_posterior
-from air3d.model.latents import LATENTS
+from air3d.model.latents import LATENTS, Latent
 from air3d.model.prior import Prior
 from renderers.convert import to_numpy
 from scenes.catalogue import Catalogue
@@ -24,12 +25,13 @@ WRITTEN_AS = {"position": "3d_coords"}
 
 @dataclass
 class Serializer:
-    """Turns predictions into what JSON holds. `level`: of the regions."""
+    """Turns predictions into what JSON holds. `level`: of the regions; `latents`: the table of the network."""
 
     catalogue: Catalogue
     prior: Prior
     conformal: ConformalRegions
     level: float
+    latents: Sequence[type[Latent]] = LATENTS
 
     def scenes(self, predictions: Predictions, view: View) -> list[dict[str, Any]]:
         """One dictionary for each picture.
@@ -67,7 +69,7 @@ class Serializer:
             WRITTEN_AS.get(latent.name, latent.name): latent.written(
                 getattr(objects, latent.name)[index, slot], symmetry
             )
-            for latent in LATENTS
+            for latent in self.latents
         }
         return {
             "shape": names[identity],

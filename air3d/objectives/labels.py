@@ -19,7 +19,7 @@ A list of objects has an order, a table has none. `matching` says which label a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float, Int
@@ -97,8 +97,9 @@ class Labels:
         identity, there = by_step(truth.identity, chosen), truth.presence.T.flatten()
         pose = model.posterior.pose(proposal, identity, closeup, views)
         objects = {"identity": proposal.identity.log_prob(identity)}
+        given = {about.name: truth.given(about) for about in fields(Objects)}
         for name, family in pose.items():
-            objects[name] = family.log_density(by_step(getattr(truth, name), chosen), self.symmetry[identity], beta)
+            objects[name] = family.log_density(by_step(given[name], chosen), self.symmetry[identity], beta)
         logits = torch.stack([step.proposal.presence_logit for step in steps], -1)
         log_count = log_count_posterior(logits, model.prior.min_objects).gather(1, truth.count.long()[:, None])
         summed = {name: (value * there).view(len(steps), -1).sum(0) for name, value in objects.items()}

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from air3d.evaluation.matching import DETECTED_WITHIN, match
 from air3d.evaluation.measure import Evaluation, Explain, Scenes
+from air3d.evaluation.metrics import error_key
 from air3d.files import write_json
+from air3d.model.latents import LATENTS, Latent
 from air3d.report import plots
 from air3d.report.panels import save_panel
 from air3d.report.records import write_records
@@ -51,11 +53,11 @@ def write_evaluation(
     write_json(folder / "metrics.json", {**(about or {}), **metrics})  # last: who sees it finds the pictures too
 
 
-def table(metrics: dict[str, Any]) -> str:
+def table(metrics: dict[str, Any], latents: Sequence[type[Latent]] = LATENTS) -> str:
     """The metrics as a text table: one column for all scenes and one per true count."""
     columns = {"all": metrics, **metrics["by_count"]}
     rows = [["objects on the table", *columns]]
-    for title, key, form in TABLE:
+    for title, key, form in [*TABLE, *further(latents)]:
         values = [column.get(key) for column in columns.values()]
         rows.append([title, *("-" if value is None else form(value) for value in values)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -66,6 +68,15 @@ def table(metrics: dict[str, Any]) -> str:
         for row in rows
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def further(latents: Sequence[type[Latent]]) -> list[Row]:
+    """Rows for the errors in latents that have none in `TABLE`."""
+    errors = {error_key(latent, "median"): latent for latent in latents}
+    for _, key, _ in TABLE:
+        errors.pop(key, None)
+    units = {key: f", {latent.unit}" if latent.unit else "" for key, latent in errors.items()}
+    return [(f"{latent.name} error, median{units[key]}", key, "{:.3g}".format) for key, latent in errors.items()]
 
 
 def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
@@ -115,7 +126,8 @@ def region(numbers: dict[str, Any], kind: str) -> str:
     return f"{inside} (the latter: {size}, median)"
 
 
-TABLE: list[tuple[str, str, Callable[[Any], str]]] = [
+Row = tuple[str, str, Callable[[Any], str]]
+TABLE: list[Row] = [
     ("scenes", "scenes", str),
     ("count accuracy", "count_accuracy", "{:.1%}".format),
     (f"detection rate (within {DETECTED_WITHIN * 100:g} cm)", "detection_rate", "{:.1%}".format),

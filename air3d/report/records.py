@@ -11,7 +11,6 @@ from air3d.evaluation.matching import Matching
 from air3d.evaluation.measure import Evaluation
 from air3d.evaluation.metrics import pose_errors
 from air3d.files import atomic
-from air3d.model.latents import LATENTS
 
 SCENES, OBJECTS = "scenes.csv", "objects.csv"
 
@@ -32,7 +31,7 @@ def write_records(
         "inferred": [names[k] for k in pairs.predicted["identity"]],
         "distance_m": pairs.distance.tolist(),
     }
-    for latent in (latent for latent in LATENTS if latent.name != "position"):
+    for latent in (latent for latent in evaluation.latents if latent.name != "position"):
         errors = pose_errors(pairs, latent, symmetry).tolist()
         unit = f"_{latent.unit}" if latent.unit else ""
         columns[f"{latent.name}_error{unit}"] = ["" if error != error else error for error in errors]

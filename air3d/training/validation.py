@@ -55,7 +55,7 @@ class Validation:
         found = concatenate([infer(model, *part, model.prior.steps) for part in parts])
         with torch.no_grad():
             elbo = torch.cat([model.elbo(*part, self.sigma) for part in parts]).mean().item()
-        scores = score(to_numpy(found.objects), self.truth, self.symmetry)
+        scores = score(to_numpy(found.objects), self.truth, self.symmetry, latents=model.latents)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         self.count_accuracy = scores["count_accuracy"]
         self.collapsed = collapse(found.objects, model.prior, self.run.scene.catalogue.names)

@@ -71,13 +71,14 @@ def test_slots_side_by_side(change):
 
 
 @KINDS
-def test_masked_slots_hold_zeros(change):
+def test_masked_slots_hold_nothing(change):
     objects = change(some(4, 3, looks=True))
     objects.face = objects.face + 1
     masked, absent = objects.masked(), ~np.asarray(objects.presence)
     for about in fields(Objects):
         before, after = (np.asarray(getattr(each, about.name)) for each in (objects, masked))
-        assert not after[absent].any() and np.array_equal(after[~absent], before[~absent]), about.name
+        assert (after[absent] == about.metadata["neutral"]).all(), about.name
+        assert np.array_equal(after[~absent], before[~absent]), about.name
         assert after.dtype == before.dtype
 
 

@@ -98,7 +98,7 @@ class Latent(nn.Module, ABC):
         return np.abs(predicted - true).reshape(len(true), -1).max(1) if len(true) else np.zeros(0)
 
     @staticmethod
-    def written(value: np.ndarray, symmetry: int) -> Any:
+    def written(value: np.ndarray | np.generic, symmetry: int) -> Any:
         """As JSON holds it; None where the mesh has no such value."""
         return np.asarray(value).tolist()
 

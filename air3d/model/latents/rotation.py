@@ -98,7 +98,7 @@ class Rotation(Latent):
         return np.degrees(turn_between(predicted, true, symmetry))
 
     @staticmethod
-    def written(value: np.ndarray, symmetry: int) -> Any:
+    def written(value: np.ndarray | np.generic, symmetry: int) -> Any:
         return float(value) if symmetry > 0 else None
 
 
