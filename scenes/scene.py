@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +40,11 @@ class SceneConfig(Layout):
         super().__post_init__()
         for name in ("camera_position", "camera_target", "background", "light"):
             setattr(self, name, numbers(name, getattr(self, name), 3))
-        if not isinstance(self.image_size, int):
-            self.image_size = [int(side) for side in numbers("image_size", self.image_size, 2)]
-        require(min(self.height, self.width) >= 8, "image_size", self.image_size, "at least 8 pixels")
+        if isinstance(self.image_size, Sequence) and not isinstance(self.image_size, str):
+            self.image_size = list(self.image_size)
+        sides = self.image_size if isinstance(self.image_size, list) else [self.image_size] * 2
+        fine = len(sides) == 2 and all(isinstance(side, int) and side >= 8 for side in sides)
+        require(fine, "image_size", self.image_size, "at least 8 pixels: a whole number, or [height, width]")
         require(0 < self.field_of_view < 180, "field_of_view", self.field_of_view, "between 0 and 180 degrees")
         require(all(0 <= c <= 1 for c in self.background), "background", self.background, "three numbers in 0..1")
         require(any(self.light), "light", self.light, "a direction, not all 0")

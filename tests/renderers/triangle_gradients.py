@@ -1,4 +1,4 @@
-"""Where PyTorch3D's gradients are wrong, triangle by triangle: ``python tests/renderers/triangle_gradients.py [SEEDS]``.
+"""Where PyTorch3D's gradients are wrong: ``python tests/renderers/triangle_gradients.py [SEEDS]``.
 
 Every triangle of a picture gets corners of its own, so that a gradient can be laid at its door. The truth is
 ``reference`` in float64, and central differences of it for every triangle that is named.
