@@ -16,25 +16,27 @@ from torch import Tensor
 
 from air3d.cli import one_line
 from renderers import Renderer, RendererConfig, build_renderer
+from renderers.convert import to_torch
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
+from scenes.view import View
 
 TRUE_PLACE, TRUE_YAW = (0.05, 0.02, 0.0), 0.6  # metres, radians
 FIRST_PLACE, FIRST_YAW = (0.02, -0.01, 0.0), 0.1
 POSITION_RATE, YAW_RATE = 4e-3, 6e-2  # Adam's: about as far as one step goes
 
 
-def fit(renderer: Renderer, identity: int, steps: int) -> Iterator[tuple[float, float, float]]:
+def fit(renderer: Renderer, view: View, identity: int, steps: int) -> Iterator[tuple[float, float, float]]:
     """After every step: squared error of the picture, and how far the pose still is off, in metres and radians."""
     truth = one(identity, torch.tensor(TRUE_PLACE), torch.tensor(TRUE_YAW))
     with torch.no_grad():
-        picture = renderer.render(truth)
+        picture = renderer.render(truth, view)
     place, yaw = torch.tensor(FIRST_PLACE, requires_grad=True), torch.tensor(FIRST_YAW, requires_grad=True)
     rates = [{"params": [place], "lr": POSITION_RATE}, {"params": [yaw], "lr": YAW_RATE}]
     optimiser = torch.optim.Adam(rates, betas=(0.8, 0.9))
     shrink = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        error = (renderer.render(one(identity, place, yaw)) - picture).square().sum()
+        error = (renderer.render(one(identity, place, yaw), view) - picture).square().sum()
         optimiser.zero_grad()
         error.backward()
         optimiser.step()
@@ -55,7 +57,8 @@ def main() -> None:
     options = parser.parse_args()
     scene, started = Scene(SceneConfig()), time.perf_counter()
     renderer = build_renderer("finite_difference", scene, RendererConfig(black_box=options.black_box))
-    for step, (error, off, turned) in enumerate(fit(renderer, scene.catalogue.names.index("mug"), options.steps), 1):
+    mug = scene.catalogue.names.index("mug")
+    for step, (error, off, turned) in enumerate(fit(renderer, to_torch(scene.configured), mug, options.steps), 1):
         if step % 5 == 0 or step == 1:
             seconds = time.perf_counter() - started
             print(f"{step:3}  {seconds:5.1f} s  squared error {error:7.3f}  {1000 * off:5.1f} mm  "

@@ -14,7 +14,7 @@ import torch
 from matplotlib.axes import Axes
 
 from renderers import RendererConfig, build_renderer
-from renderers.convert import to_bytes
+from renderers.convert import to_bytes, to_torch
 from scenes.camera import Camera
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -29,7 +29,7 @@ def photograph(scene: Scene) -> np.ndarray:
     saucepan = torch.tensor([[scene.catalogue.names.index("saucepan")]])
     place, yaw = torch.tensor(PLACE, dtype=torch.float32)[None, None], torch.tensor([[YAW]])
     renderer = build_renderer("auto", scene, RendererConfig(sigma=1e-7))
-    return to_bytes(renderer.render(Objects(saucepan, place, yaw, torch.ones(1, 1))))[0]
+    return to_bytes(renderer.render(Objects(saucepan, place, yaw, torch.ones(1, 1)), to_torch(scene.configured)))[0]
 
 
 def arrow(axis: Axes, camera: Camera, start: np.ndarray, end: np.ndarray, text: str, colour: str) -> None:
