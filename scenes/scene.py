@@ -76,15 +76,10 @@ class Scene:
         self.catalogue = catalogue(config.catalogue)
         self.layout: Layout = config
         place = config.camera_position, config.camera_target
-        camera = Camera.look_at(*place, config.field_of_view, config.height, config.width)
+        self.camera = Camera.look_at(*place, config.field_of_view, config.height, config.width)
         light = config.light, config.ambient, config.diffuse
-        self.configured = View.of(camera, *light, background=config.background)
+        self.configured = View.of(self.camera, *light, background=config.background)
         check_count(self.layout, self.catalogue, config.max_objects)
-
-    @property
-    def camera(self) -> Camera:
-        """The configured camera."""
-        return self.configured.camera(0)
 
     def view(self, seed: int, index: int) -> View:
         """What picture number `index` of data set `seed` shows its objects in, a batch of one (numpy)."""
@@ -96,7 +91,8 @@ class Scene:
 
     def objects(self, seed: int, index: int, count: int | None = None) -> Objects:
         """Scene number `index` of data set `seed`, a batch of one: always the same, whatever else was made before."""
-        camera = self.view(seed, index).camera(0)
+        view = self.view(seed, index)
+        camera = self.camera if view is self.configured else view.camera(0)
         return sample(self.layout, self.catalogue, camera, np.random.default_rng([seed, index]), count)
 
     def batch(self, seed: int, indices: Iterable[int], count: int | None = None) -> Objects:
