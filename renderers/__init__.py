@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import torch
 
-from renderers.base import Renderer
+from renderers.base import Renderer, empty_table
 from renderers.settings import RendererConfig
 from scenes.errors import UserError, nearest
 from scenes.scene import Scene
@@ -51,4 +51,4 @@ def automatic(device: torch.device) -> str:
     )
 
 
-__all__ = ["BACKENDS", "Renderer", "RendererConfig", "automatic", "build_renderer"]
+__all__ = ["BACKENDS", "Renderer", "RendererConfig", "automatic", "build_renderer", "empty_table"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +40,11 @@ class SceneConfig(Layout):
         super().__post_init__()
         for name in ("camera_position", "camera_target", "background", "light"):
             setattr(self, name, numbers(name, getattr(self, name), 3))
-        if not isinstance(self.image_size, int):
-            self.image_size = [int(side) for side in numbers("image_size", self.image_size, 2)]
-        require(min(self.height, self.width) >= 8, "image_size", self.image_size, "at least 8 pixels")
+        if isinstance(self.image_size, Sequence) and not isinstance(self.image_size, str):
+            self.image_size = list(self.image_size)
+        sides = self.image_size if isinstance(self.image_size, list) else [self.image_size] * 2
+        fine = len(sides) == 2 and all(isinstance(side, int) and side >= 8 for side in sides)
+        require(fine, "image_size", self.image_size, "at least 8 pixels: a whole number, or [height, width]")
         require(0 < self.field_of_view < 180, "field_of_view", self.field_of_view, "between 0 and 180 degrees")
         require(all(0 <= c <= 1 for c in self.background), "background", self.background, "three numbers in 0..1")
         require(any(self.light), "light", self.light, "a direction, not all 0")
@@ -74,15 +76,10 @@ class Scene:
         self.catalogue = catalogue(config.catalogue)
         self.layout: Layout = config
         place = config.camera_position, config.camera_target
-        camera = Camera.look_at(*place, config.field_of_view, config.height, config.width)
+        self.camera = Camera.look_at(*place, config.field_of_view, config.height, config.width)
         light = config.light, config.ambient, config.diffuse
-        self.configured = View.of(camera, *light, background=config.background)
+        self.configured = View.of(self.camera, *light, background=config.background)
         check_count(self.layout, self.catalogue, config.max_objects)
-
-    @property
-    def camera(self) -> Camera:
-        """The configured camera."""
-        return self.configured.camera(0)
 
     def view(self, seed: int, index: int) -> View:
         """What picture number `index` of data set `seed` shows its objects in, a batch of one (numpy)."""
@@ -94,7 +91,8 @@ class Scene:
 
     def objects(self, seed: int, index: int, count: int | None = None) -> Objects:
         """Scene number `index` of data set `seed`, a batch of one: always the same, whatever else was made before."""
-        camera = self.view(seed, index).camera(0)
+        view = self.view(seed, index)
+        camera = self.camera if view is self.configured else view.camera(0)
         return sample(self.layout, self.catalogue, camera, np.random.default_rng([seed, index]), count)
 
     def batch(self, seed: int, indices: Iterable[int], count: int | None = None) -> Objects:

@@ -129,6 +129,6 @@ def test_pictures_need_not_be_square():
     scene = Scene(SceneConfig(image_size=[32, 48]))
     assert (scene.camera.height, scene.camera.width) == (32, 48)
     assert (scene.view(0, 0).height, scene.view(0, 0).width) == (32, 48)
-    for wrong in ([4, 48], [32], 4):
+    for wrong in ([4, 48], [32], 4, 64.5, "wide", [32, 48.5], None):
         with pytest.raises(UserError, match="image_size"):
             SceneConfig(image_size=wrong)
