@@ -15,14 +15,13 @@ from torch.profiler import ProfilerActivity, profile
 
 from air3d import cli
 from air3d.training.config import Config
-from air3d.training.diagnostics import RENDERER
 from air3d.training.run import build
 from air3d.training.tracking import Tracker
 from air3d.training.trainer import Trainer
 
 STEPS = 10
 KINDS: dict[str, tuple[str, ...]] = {
-    "renderer": RENDERER,
+    "renderer": ("Pose", "Paint", "Compose"),
     "convolutions": ("conv", "mkldnn"),
     "other layers": ("addmm", "mm", "bmm", "linear", "layer_norm", "silu", "grid_sampler", "softmax", "pad", "gru"),
     "pooling": ("avg_pool",),

@@ -19,8 +19,6 @@ from scenes.objects import Objects
 from scenes.view import View
 
 DRAWS = 4
-RENDERER = ("Pose", "Paint", "Compose")
-"""Names of the renderers' own operations, forward and backward."""
 
 
 def gradient_diagnostics(

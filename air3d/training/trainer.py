@@ -141,11 +141,11 @@ class Trainer:
 
     def diagnose(self) -> None:
         """Records how noisy the gradient is now, and what a step's time goes to."""
-        batch = self.settings.batch
-        pictures, view, truth = (part[:batch] for part in self.validation.scenes)
-        weights = self.settings.schedule.at(self.progress())
+        rows, weights = slice(self.settings.batch), self.settings.schedule.at(self.progress())
+        pictures, view, truth = self.validation.scenes
+        given = pictures[rows], view[rows], truth[rows]
         with torch.enable_grad():
-            seen = gradient_diagnostics(self.objective, self.parameters, pictures, view, truth, weights)
+            seen = gradient_diagnostics(self.objective, self.parameters, *given, weights)
         self.tracker.log(self.step, {**seen, "perf/minutes": self.seconds / 60})
 
     def state(self) -> dict[str, Any]:
