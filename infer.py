@@ -60,13 +60,13 @@ def main(settings: DictConfig) -> None:
     scene, prior = run.scene, run.model.prior
     pictures = to_floats(np.stack([read_picture(path, scene.camera.height, scene.camera.width) for path in paths]))
     view = view_of(config.pictures, paths, scene)
-    shown = pictures.to(config.device), to_torch(view, config.device)
+    images, told = pictures.to(config.device), to_torch(view, config.device)
     steps, counting = config.max_objects or prior.steps, predictor(config.counting, run.config.trainer.schedule.sigma)
-    predictions = predict(run.model, *shown, steps, predictor=counting)
+    predictions = predict(run.model, images, told, steps, predictor=counting)
     conformal = calibrate(run.model, scene, run.config.seed, config.calibration_scenes, counting)
     scenes = Serializer(scene.catalogue, prior, conformal, config.level, run.model.latents).scenes(predictions, view)
     out = Path(config.out or Path(config.run) / "inferred")
-    show(out, run, *(part[: config.show] for part in shown), predictions, counting, labels(paths))
+    show(out, run, images[: config.show], told[: config.show], predictions, counting, labels(paths))
     about = {name: getattr(config, name) for name in ("run", "level", "calibration_scenes", "counting")}
     about |= {"max_objects": steps, "catalogue": list(scene.catalogue.names)}
     entries = [{"image_filename": path.name, **entry} for path, entry in zip(paths, scenes, strict=True)]
@@ -82,7 +82,7 @@ def main(settings: DictConfig) -> None:
 def view_of(pictures: str, paths: list[Path], scene: Scene) -> View:
     """What the network is told of the pictures: the cameras of a data set, otherwise the run's own."""
     if not (Path(pictures) / "scenes.json").is_file():
-        return scene.views(0, range(len(paths)))
+        return scene.configured.repeat(len(paths))
     names, size = [path.name for path in paths], (scene.camera.height, scene.camera.width)
     return read_views(pictures, names, *size, default=scene.configured)
 
