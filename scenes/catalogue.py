@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -52,6 +53,11 @@ class Catalogue:
     @cached_property
     def symmetries(self) -> tuple[int, ...]:
         return tuple(mesh.symmetry for mesh in self.meshes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all meshes in their order: what is learned or stored for one catalogue is wrong for another."""
+        return hashlib.sha256(" ".join(mesh.fingerprint for mesh in self.meshes).encode()).hexdigest()
 
     def packed(self) -> Packed:
         """The arrays that a renderer copies to its device."""

@@ -23,8 +23,9 @@ from scenes.arrays import shared
 from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 from scenes.labels import scene_labels
+from scenes.manifest import manifest
 from scenes.objects import Objects
-from scenes.reading import Dataset, read_dataset, sha256
+from scenes.reading import Dataset, read_dataset
 from scenes.scene import Scene
 from scenes.view import View
 from scenes.view_labels import background_name, view_labels
@@ -52,6 +53,7 @@ def describe(scene: Scene, view: View, seed: int, extra: dict[str, Any] | None =
         "format": FORMAT,
         "units": UNITS,
         "catalogue": list(scene.catalogue.names),
+        "fingerprints": {mesh.name: mesh.fingerprint for mesh in scene.catalogue.meshes},
         "scene": asdict(scene.config),
         "seed": seed,
         **view_labels(view)[0],
@@ -68,9 +70,9 @@ def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        manifest = json.loads((out / "manifest.json").read_text())
+        made = json.loads((out / "manifest.json").read_text())
         there = json.loads((out / "scenes.json").read_text())["info"]
-        ours = manifest["format"] in OURS
+        ours = made["format"] in OURS
     except (OSError, ValueError, KeyError, TypeError):
         ours, there = False, None
     if not ours:
@@ -102,9 +104,7 @@ def write_dataset(
         with _appearing(out) as folder:
             _write_backgrounds(folder, view)
             _write_scenes(folder, info, catalogue, objects, view, pictures)
-            names = (path for path in folder.rglob("*") if path.is_file())
-            files = {str(path.relative_to(folder).as_posix()): sha256(path) for path in names}
-            _write_json(folder / "manifest.json", {"format": FORMAT, "files": files})
+            _write_json(folder / "manifest.json", manifest(folder, FORMAT))
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,11 +12,12 @@ import shapely
 import trimesh
 
 CREASE = 35.0  # degrees between two faces above which the edge between them is sharp
+ROUNDING = 1e-6  # metres by which a middle may be off
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """One object type. Lengths in metres; the origin is the base point, and the mesh rests on z = 0.
+    """One object type. Lengths in metres; the origin is the base point (see `base_point`), and it rests on z = 0.
 
     vertices [V, 3], normals [V, 3] (unit, outward), colours [V, 3] in [0, 1];
     faces [F, 3] int32, counter-clockwise seen from outside;
@@ -58,8 +60,9 @@ class Mesh:
 
     @cached_property
     def inner_radius(self) -> float:
-        """Radius of the circle about the base point that the footprint covers at any yaw."""
-        return float(self.footprint.exterior.distance(shapely.Point(0, 0)))
+        """Radius of the circle about the base point that the footprint covers at any yaw; 0 if it stands beside it."""
+        origin = shapely.Point(0, 0)
+        return float(self.footprint.exterior.distance(origin)) if self.footprint.covers(origin) else 0.0
 
     @cached_property
     def radius(self) -> float:
@@ -71,6 +74,18 @@ class Mesh:
         """Corners of the convex hull in 3D, [H, 3]: all that a silhouette's convex hull needs."""
         return np.asarray(trimesh.Trimesh(self.vertices, self.faces).convex_hull.vertices, float)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that makes it this object and no other: its name, surface, colours, resting faces, symmetry.
+
+        Lengths are taken to the micrometre, because sines differ in their last digits from one machine to another.
+        """
+        digest = hashlib.sha256(f"{self.name}, symmetry {self.symmetry}".encode())
+        for array in (self.vertices, self.faces, self.colours, self.resting):
+            digest.update(str(array.shape).encode())
+            digest.update(np.round(1e6 * np.asarray(array, float)).astype("<i8").tobytes())
+        return digest.hexdigest()
+
     def solid(self) -> trimesh.Trimesh:
         """The mesh with its split vertices merged again, for volumes, contact and inside tests."""
         mesh = trimesh.Trimesh(self.vertices, self.faces, process=False)
@@ -79,15 +94,17 @@ class Mesh:
 
 
 def build(name: str, solid: trimesh.Trimesh, paint: Callable[[np.ndarray], np.ndarray], symmetry: int) -> Mesh:
-    """Make a `Mesh` of a closed surface.
+    """Make a `Mesh` of a closed surface whose origin is anywhere.
 
-    `paint` gives the colour of each face from its centre: [F, 3] metres -> [F, 3] in [0, 1].
+    `paint` gives the colour of each face from its centre: [F, 3] metres -> [F, 3] in [0, 1], x and y as they are in
+    `solid`, z above the table.
     """
     solid = solid.copy()
     solid.apply_translation([0, 0, -solid.bounds[0, 2]])
     if solid.volume < 0:
         solid.invert()
     face_colours = np.broadcast_to(paint(solid.triangles_center), (len(solid.faces), 3))
+    solid.apply_translation([*-base_point(solid, symmetry), 0])
     corner_vertex = _split(solid, face_colours)
     count = corner_vertex.max() + 1
     vertices, colours, normals = np.empty((count, 3)), np.empty((count, 3)), np.zeros((count, 3))
@@ -99,6 +116,18 @@ def build(name: str, solid: trimesh.Trimesh, paint: Callable[[np.ndarray], np.nd
     faces = corner_vertex.reshape(-1, 3).astype(np.int32)
     vertices, normals, colours = (array.astype(np.float32) for array in (vertices, normals, colours))
     return Mesh(name, vertices, normals, colours, faces, symmetry)
+
+
+def base_point(solid: trimesh.Trimesh, symmetry: int) -> np.ndarray:
+    """Where a mesh is put down and about which it is turned, [2]: the middle (centroid) of its footprint.
+
+    An origin that the footprint covers is the maker's choice and stays, as the axis of a mug whose handle sticks out;
+    but what claims a symmetry has it about its middle.
+    """
+    footprint = shapely.MultiPoint(np.asarray(solid.vertices)[:, :2]).convex_hull
+    middle = np.asarray(footprint.centroid.coords[0])
+    chosen = np.hypot(*middle) < ROUNDING if symmetry != 1 else footprint.covers(shapely.Point(0, 0))
+    return np.zeros(2) if chosen else middle
 
 
 def _split(solid: trimesh.Trimesh, face_colours: np.ndarray) -> np.ndarray:

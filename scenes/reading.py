@@ -5,7 +5,6 @@ Without a manifest only the pictures' presence and size can be checked; that is 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from jaxtyping import UInt8
 from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 from scenes.labels import parse_names, parse_objects
+from scenes.manifest import check_manifest
 from scenes.objects import Objects
 from scenes.parsing import read_json
 from scenes.pictures import open_picture
@@ -46,14 +46,17 @@ def read_dataset(
 ) -> Dataset:
     """Read and check a data set.
 
-    catalogue: whose identities to label with; the names of the data set itself if not given. default: the light,
+    catalogue: whose identities to label with; the names of the data set itself if not given. Meshes are compared by
+    their fingerprints where the data set has them, by their names alone where it has not. default: the light,
     background and noise (of its first picture) where the data set states none. UserError, naming the file, for anything
-    missing, altered, unreadable, or labelled with an unknown identity.
+    missing, altered, unreadable, or labelled with an identity that is unknown or another mesh.
     """
     folder = Path(folder)
     info, scenes = read_scenes(folder)
     path = folder / "scenes.json"
     names = catalogue.names if catalogue is not None else parse_names(info, path)
+    if catalogue is not None:
+        _check_meshes(catalogue, info, path)
     view = parse_views(info, scenes, path, lambda name: _read_file(folder, "backgrounds", name), default)
     objects, visible = parse_objects(scenes, names, path)
     images = np.stack([_read_image(folder, entry, view) for entry in scenes])
@@ -83,37 +86,36 @@ def read_views(
     return parse_views(info, chosen, path, lambda name: _read_file(folder, "backgrounds", name), default, size)
 
 
+def _check_meshes(catalogue: Catalogue, info: dict[str, Any], path: Path) -> None:
+    stored = info.get("fingerprints")
+    for mesh in catalogue.meshes if isinstance(stored, dict) else ():
+        if stored.get(mesh.name, mesh.fingerprint) != mesh.fingerprint:
+            raise UserError(
+                f"{path}: its '{mesh.name}' is another mesh than the catalogue's (its shape, colours, resting faces or "
+                "symmetry): make the data set again, or use the catalogue that made it"
+            )
+
+
 def read_scenes(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The head of scenes.json and its scenes, at least one; every file that the manifest names was checked."""
+    """The head of scenes.json and its scenes, at least one; every file was checked against the manifest."""
     path = folder / "scenes.json"
     if not path.is_file():
         raise UserError(f"{folder} is no data set: it has no scenes.json")
-    _check_manifest(folder)
     content = read_json(path)
     scenes, info = content.get("scenes"), content.get("info")
     if not isinstance(scenes, list) or not isinstance(info, dict) or not scenes:
         raise UserError(f"{path} must hold 'info' and a list of at least one of 'scenes'")
     if not all(isinstance(scene, dict) for scene in scenes):
         raise UserError(f"{path}: every one of 'scenes' must be a JSON object")
+    check_manifest(folder, _used(info, scenes))
     return info, scenes
 
 
-def _check_manifest(folder: Path) -> None:
-    if not (folder / "manifest.json").exists():
-        return
-    files = read_json(folder / "manifest.json").get("files")
-    if not isinstance(files, dict):
-        raise UserError(f"{folder / 'manifest.json'} lists no 'files': make the data set again")
-    for name, expected in sorted(files.items()):
-        if not (folder / name).is_file():
-            raise UserError(f"{folder / name} is missing: make the data set again")
-        if sha256(folder / name) != expected:
-            raise UserError(f"{folder / name} was altered (its SHA-256 is not the manifest's): make the data set again")
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _used(info: dict[str, Any], scenes: Sequence[dict[str, Any]]) -> list[str]:
+    """The files that scenes.json is and names."""
+    names = [f"images/{scene['image_filename']}" for scene in scenes if "image_filename" in scene]
+    tables = [entry.get("background") for entry in (info, *scenes)]
+    return ["scenes.json", *names, *(f"backgrounds/{table}" for table in tables if isinstance(table, str))]
 
 
 def _read_image(folder: Path, entry: dict[str, Any], view: View) -> UInt8[np.ndarray, "height width 3"]:

@@ -1,12 +1,22 @@
 """Meshes: sizes on paper, closed and outward, the symmetry that they claim."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import shapely
 import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from air3d.model.prior import Prior
+from scenes.camera import Camera
 from scenes.catalogue import CATALOGUES, Catalogue, catalogue
 from scenes.errors import UserError
-from scenes.mesh import Mesh
+from scenes.layout import Layout, sample, support
+from scenes.mesh import Mesh, build
+from scenes.parts import plain
+from scenes.poses import world_poses
 
 MESHES = {mesh.name: mesh for name in CATALOGUES for mesh in catalogue(name).meshes}
 
@@ -107,6 +117,73 @@ def test_handle_is_outside_along_x(name: str, inner: float):
     assert len(handle) and (handle[:, 0] > 0).all() and np.abs(handle[:, 1]).max() < 0.014
     cavity = trimesh.creation.cylinder(radius=inner / 100, segment=[[0, 0, 0.009], [0, 0, 0.11]])
     assert trimesh.boolean.intersection([mesh.solid(), cavity]).is_empty, "the handle pokes through the wall"
+
+
+ANYWHERE = st.tuples(st.floats(-2, 2), st.floats(-2, 2), st.floats(-2, 2))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.sampled_from(sorted(MESHES)), ANYWHERE)
+def test_a_mesh_stands_on_its_base_point_wherever_its_maker_had_the_origin(name: str, away: tuple[float, float, float]):
+    """Its footprint covers the base point, and what claims a symmetry has it there."""
+    mesh = MESHES[name]
+    moved = build(name, mesh.solid().apply_translation(away), plain((0.5, 0.5, 0.5)), mesh.symmetry)
+    assert moved.footprint.buffer(1e-6).covers(shapely.Point(0, 0)) and moved.radius < 0.31
+    assert moved.vertices[:, 2].min() == pytest.approx(0, abs=1e-6)
+    assert np.ptp(moved.vertices, axis=0) == pytest.approx(np.ptp(mesh.vertices, axis=0), abs=1e-6)
+    if mesh.symmetry != 1:
+        np.testing.assert_allclose(np.sort(moved.vertices, 0), np.sort(mesh.vertices, 0), atol=2e-6)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.sampled_from(sorted(MESHES)), ANYWHERE, st.booleans())
+def test_objects_with_an_origin_anywhere_are_inferred_and_laid_out(
+    name: str, away: tuple[float, float, float], by_hand: bool
+):
+    """x and y stay to be inferred, and no object leaves the table; `by_hand`: a mesh that `build` did not see."""
+    mesh = MESHES[name]
+    if by_hand:  # within reach of the table, for base points are drawn on it
+        shifted = (mesh.vertices + np.array([away[0] / 10, away[1] / 10, 0])).astype(np.float32)
+        moved = replace(mesh, vertices=shifted)
+    else:
+        moved = build(name, mesh.solid().apply_translation(away), plain((0.5, 0.5, 0.5)), mesh.symmetry)
+    known, layout = Catalogue((moved,)), Layout(table=(0.8, 0.8), min_objects=1, max_objects=1)
+    low, high = support(layout, known)
+    assert Prior(1, 1, low.tolist(), high.tolist()).free.tolist() == [1, 1, 0]
+    camera = Camera.look_at((0.0, -2.0, 2.0), (0.0, 0.0, 0.0), 40.0, 64, 64)
+    for seed in range(3):
+        objects = sample(layout, known, camera, np.random.default_rng(seed))
+        rotation, position = (pose[0, 0] for pose in world_poses(objects, known))
+        corners = moved.vertices @ rotation.T + position
+        assert (np.abs(corners[:, :2]) <= 0.4 + 1e-6).all() and corners[:, 2].min() == pytest.approx(0, abs=1e-6)
+        assert (low - 1e-6 <= position).all() and (position <= high + 1e-6).all(), "where the prior can be"
+
+
+CHANGES = {
+    "name": lambda mesh: {"name": mesh.name + "2"},
+    "vertices": lambda mesh: {"vertices": mesh.vertices + np.float32([0, 0, 1e-5])},
+    "colours": lambda mesh: {"colours": mesh.colours * np.float32(0.999)},
+    "faces": lambda mesh: {"faces": mesh.faces[:, [1, 2, 0]]},
+    "fewer faces": lambda mesh: {"faces": mesh.faces[1:]},
+    "symmetry": lambda mesh: {"symmetry": mesh.symmetry + 1},
+    "resting": lambda mesh: {"resting": np.stack([np.eye(3), np.diag([1.0, -1.0, -1.0])])},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_catalogue_is_known_by_all_that_makes_its_meshes(mesh: Mesh, what: str):
+    other = replace(mesh, **CHANGES[what](mesh))
+    assert other.fingerprint != mesh.fingerprint
+    assert Catalogue((other,)).fingerprint != Catalogue((mesh,)).fingerprint
+
+
+def test_fingerprints_are_the_same_every_time_and_on_every_machine(mesh: Mesh):
+    """The last digits of sines, and the sign of a zero, are the machine's."""
+    noise = np.random.default_rng(0).normal(scale=1e-12, size=mesh.vertices.shape)
+    assert replace(mesh, vertices=mesh.vertices + noise).fingerprint == mesh.fingerprint
+    assert len(mesh.fingerprint) == 64 and len({each.fingerprint for each in MESHES.values()}) == len(MESHES)
+    crockery = catalogue("crockery")
+    assert Catalogue(crockery.meshes[::-1]).fingerprint != crockery.fingerprint
 
 
 def test_packed_arrays_hold_every_mesh():

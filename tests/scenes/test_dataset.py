@@ -1,8 +1,10 @@
 """Frozen data sets: round trip, same bytes, and every way in which a folder can be wrong."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from PIL import Image
 from scenes.catalogue import Catalogue, catalogue
 from scenes.dataset import check_out, describe, read_dataset, write_dataset
 from scenes.errors import UserError
+from scenes.pictures import read_picture
+from scenes.reading import read_views
 from scenes.scene import Scene, SceneConfig
 from scenes.view import ARRAYS, shared
 
@@ -129,6 +133,52 @@ def test_missing_and_altered_files(folder: Path):
     edit(folder, lambda content: content["scenes"].pop(), keep_manifest=True)
     with pytest.raises(UserError, match=r"scenes.json was altered"):
         read_dataset(folder)
+
+
+def manifest_of(folder: Path, change) -> None:
+    content = json.loads((folder / "manifest.json").read_text())
+    change(content["files"])
+    (folder / "manifest.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("name", ["../photo.png", "images/../../photo.png", "PLACE/photo.png"])
+def test_a_manifest_names_files_of_its_folder_only(folder: Path, name: str):
+    (folder.parent / "photo.png").write_bytes(b"private")
+    name = name.replace("PLACE", str(folder.parent))
+    manifest_of(folder, lambda files: files.update({name: hashlib.sha256(b"private").hexdigest()}))
+    with pytest.raises(UserError, match=rf"manifest.json names {name}, which is no file of this folder"):
+        read_dataset(folder)
+
+
+@pytest.mark.parametrize("name", ["images/000001.png", "scenes.json"])
+def test_what_the_manifest_does_not_name_does_not_pass(folder: Path, name: str):
+    """As it does where somebody takes an altered file's line out."""
+    manifest_of(folder, lambda files: files.pop(name))
+    for read in (read_dataset, lambda folder: read_views(folder, ["000000.png"], 16, 16)):
+        with pytest.raises(UserError, match=rf"{name} is not in manifest.json"):
+            read(folder)
+
+
+def test_meshes_are_known_by_their_geometry(folder: Path):
+    """Others of the same name are refused, where both sides say what theirs are; other names do not matter."""
+    meshes = SCENE.catalogue.meshes
+    assert len(read_dataset(folder, SCENE.catalogue).images) == 4
+    assert len(read_dataset(folder, Catalogue((*meshes[::-1], *catalogue("shapes").meshes))).images) == 4
+    larger = replace(meshes[2], vertices=1.01 * meshes[2].vertices)
+    other = Catalogue((*meshes[:2], larger, *meshes[3:]))
+    with pytest.raises(UserError, match=r"scenes.json: its 'mug' is another mesh than the catalogue's") as caught:
+        read_dataset(folder, other)
+    assert "\n" not in str(caught.value)
+    edit(folder, lambda content: content["info"].pop("fingerprints"))
+    assert len(read_dataset(folder, other).images) == 4, "an earlier version's, which knew names alone"
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for read in (lambda: read_dataset(folder), lambda: read_picture(folder / "images" / "000000.png", 16, 16)):
+        with pytest.raises(UserError, match=r"000000.png is no readable picture: .*decompression bomb") as caught:
+            read()
+        assert "\n" not in str(caught.value)
 
 
 def test_written_by_somebody_else(folder: Path):
