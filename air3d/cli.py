@@ -36,11 +36,10 @@ def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
 def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
     """configs/FOLDER/NAME.yaml with overrides such as `scene=tabletop`. Raises UserError that names the nearest key."""
     with composing(str(Path(CONFIGS, folder))):
-        plain = hydra.compose(name)
         try:
             return hydra.compose(name, overrides)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(explain(str(error), plain, folder)) from error
+            raise UserError(explain(str(error), hydra.compose(name), folder)) from error
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from typing import Any
 
 from air3d.comparison.evaluations import ABOUT, REQUEST
 from air3d.comparison.plan import CompareConfig, request
-from air3d.comparison.trainings import Cost, configured, cost, fingerprint
+from air3d.comparison.trainings import Cost, configured, cost, fingerprint, mark_of
 from air3d.files import write_json
-from air3d.training.checkpoint import stored_settings
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def remember(folder: Path, run: Path, model: str, test: str, config: CompareConf
     """Writes down beside a result whose it is and what its training took."""
     words = config.training(model)
     about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": words}
-    about |= {"cost": asdict(cost(run)), "learned": fingerprint(stored_settings(run))}
+    about |= {"cost": asdict(cost(run)), "learned": mark_of(run)}
     write_json(folder / ABOUT, about)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,19 +14,20 @@ from typing import Any
 
 from filelock import FileLock
 
-from air3d.cli import compose
+from air3d.cli import compose, typed
 from air3d.comparison.plan import ROOT
 from air3d.training.checkpoint import load_checkpoint, load_config, stored_settings
-from air3d.training.config import Config, typed
+from air3d.training.config import Config
+from air3d.training.earlier import renamed_settings
 from air3d.training.tracking import read_metrics
 from scenes.errors import UserError
 
 ELSEWHERE = ("run_dir", "resume", "logger")
 """Settings that change nothing of what is learned."""
 
-LABELS_USE = re.compile("rate_|sigma$|render_")
-"""What a training on labels uses of `trainer.schedule`: how the learning rate falls, how softly is painted, and the
-sigma that its results are judged by. The rest shapes the bound, which it does not maximise."""
+LABELS_USE = ("sigma",)
+"""What a training on labels uses of `trainer.schedule`: the sigma that its results are judged by. The rest shapes the
+bound, which it does not maximise."""
 
 
 def configured(words: Sequence[str]) -> Config:
@@ -41,7 +41,7 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     unused = (*ELSEWHERE, "gradient" if labelled else "supervised")
     learned = {name: value for name, value in settings.items() if name not in unused}
     if labelled:
-        schedule = {name: x for name, x in settings["trainer"]["schedule"].items() if LABELS_USE.match(name)}
+        schedule = {name: x for name, x in settings["trainer"]["schedule"].items() if name in LABELS_USE}
         learned["trainer"] = {**settings["trainer"], "schedule": schedule}
     return hashlib.sha256(json.dumps(learned, sort_keys=True).encode()).hexdigest()[:10]
 
@@ -54,10 +54,10 @@ def folder_of(runs: Path, name: str, config: Config) -> Path:
 
 
 def mark_of(folder: Path) -> str | None:
-    """The fingerprint of a training that is there. One from before a setting existed shares its mark with none of
-    today's: nobody knows whether it did what today's default says."""
+    """The fingerprint of a training that is there, its settings by today's names. One from before a setting existed
+    shares its mark with none of today's: nobody knows whether it did what today's default says."""
     try:
-        return fingerprint(stored_settings(folder))
+        return fingerprint(renamed_settings(stored_settings(folder), str(folder)))
     except (UserError, KeyError, TypeError):  # damaged
         return None
 

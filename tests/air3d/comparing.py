@@ -1,0 +1,56 @@
+"""compare.py with trainings of two steps, in this process or as a program of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import compare
+import evaluate
+import train
+from air3d import cli
+from scenes.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("scene.image_size=16", "trainer.batch=4", "trainer.steps=2", "gradient.samples=2",
+         "trainer.validation_scenes=8")  # fmt: skip
+WORDS = f"words={json.dumps(SMALL)}"
+PROGRAMS = {"train.py": train.main, "evaluate.py": evaluate.main}
+
+
+def common(runs: Path) -> list[str]:
+    return [f"runs={runs}", "threads=1", "logger.mode=offline", WORDS]
+
+
+def as_program(runs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """compare.py, which starts train.py and evaluate.py."""
+    # only what hangs takes so long: a dozen programs one after the other, beside other tests
+    command = [sys.executable, "compare.py", *common(runs), *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+
+
+def in_process(runs: Path, *words: str) -> list[str]:
+    """compare.py in this process, and so are the programs that it starts; returns their names."""
+    started, outside = [], subprocess.run
+
+    def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
+        program = Path(command[1])
+        if program.name not in PROGRAMS:
+            return outside(command, **how)
+        started.append(program.name)
+        try:
+            PROGRAMS[program.name](cli.compose(program.stem, command[2:]))
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return subprocess.CompletedProcess(command, 2)
+        return subprocess.CompletedProcess(command, 0)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(subprocess, "run", run)
+        compare.main(cli.compose("compare", [*common(runs), *words], "compare"))
+    return started
