@@ -22,7 +22,7 @@ from jaxtyping import install_import_hook
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    for room in ("air3d", "renderers")
+    for room in ("air3d", "renderers", "scenes")
     for path in (ROOT / room).rglob("*.py")
     if "from jaxtyping import" in path.read_text(encoding="utf-8")
 )
