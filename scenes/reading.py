@@ -88,7 +88,8 @@ def read_views(
 
 def _check_meshes(catalogue: Catalogue, info: dict[str, Any], path: Path) -> None:
     stored = info.get("fingerprints")
-    for mesh in catalogue.meshes if isinstance(stored, dict) else ():
+    stored = stored if isinstance(stored, dict) else {}
+    for mesh in catalogue.meshes:
         if stored.get(mesh.name, mesh.fingerprint) != mesh.fingerprint:
             raise UserError(
                 f"{path}: its '{mesh.name}' is another mesh than the catalogue's (its shape, colours, resting faces or "
