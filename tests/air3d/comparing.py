@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evaluating import calibrated_quickly
 
 import compare
 import evaluate
@@ -50,7 +51,7 @@ def in_process(runs: Path, *words: str) -> list[str]:
             return subprocess.CompletedProcess(command, 2)
         return subprocess.CompletedProcess(command, 0)
 
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, calibrated_quickly():
         patched.setattr(subprocess, "run", run)
         compare.main(cli.compose("compare", [*common(runs), *words], "compare"))
     return started

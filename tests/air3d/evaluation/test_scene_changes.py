@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from evaluating import evaluate
 from small_runs import untrained
 
-import evaluate as evaluate_py
-from air3d import cli
 from air3d.evaluation.scene_changes import SceneChange
 from air3d.evaluation.scenes import EvaluateConfig, held_out_scenes, render, scenes_of
 from air3d.model.attention import table_shares
@@ -73,7 +72,7 @@ def test_a_network_that_is_told_looks_through_the_new_camera(run_dir):
 
 def test_evaluate_on_changed_scenes(run_dir, tmp_path):
     words = [f"run={run_dir}", "scenes=6", "counts=[3]", "scene.table=[0.5,0.5]", "scene.gap=0", f"out={tmp_path}"]
-    evaluate_py.main(cli.compose("evaluate", words))
+    evaluate(*words)
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["changed"] == {"table": [0.5, 0.5], "gap": 0.0}
     assert "table=[0.5, 0.5]" in written["scenes_from"] and written["trained_counts"] == [0, 1, 2, 3]
@@ -92,4 +91,4 @@ def test_evaluate_on_changed_scenes(run_dir, tmp_path):
 )
 def test_bad_changes_get_one_line(words, said, run_dir):
     with pytest.raises(UserError, match=said):
-        evaluate_py.main(cli.compose("evaluate", [f"run={run_dir}", "scenes=3", *words]))
+        evaluate(f"run={run_dir}", "scenes=3", *words)
