@@ -12,6 +12,8 @@ import pytest
 from evaluating import evaluate
 from small_runs import untrained
 
+import generate as generate_py
+from air3d import cli
 from air3d.evaluation.scenes import held_out_scenes, render
 from air3d.inference.counting import by_likelihood
 from air3d.training.checkpoint import load_run
@@ -56,6 +58,24 @@ def test_counting_by_likelihood(run_dir, tmp_path):
     objects = by_likelihood(run.model, pictures, to_torch(view), 4, sigma=sigma).objects
     right = np.asarray(objects.count) == np.asarray(truth.count)
     assert written["count_accuracy"] == pytest.approx(right.mean())
+
+
+def test_a_data_set_is_judged_and_another_scenes_refused(run_dir, tmp_path):
+    def generated(name: str, *words: str) -> Path:
+        generate_py.main(cli.compose("generate", [f"out={tmp_path / name}", "scenes=3", *words]))
+        return tmp_path / name
+
+    out, same = tmp_path / "out", generated("same", "scene.image_size=32")
+    evaluate(f"run={run_dir}", f"data={same}", f"out={out}")
+    written = json.loads((out / "metrics.json").read_text())
+    assert written["scenes"] == 3 and written["data"] == str(same)
+    shapes = "scene.image_size=32", "scene.catalogue=shapes", "scene.min_objects=3"
+    for data, said in [
+        (generated("larger", "scene.image_size=40"), "40 x 40 pixels"),
+        (generated("shapes", *shapes), "cube|sphere|cylinder"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            evaluate(f"run={run_dir}", f"data={data}", f"out={out}")
 
 
 @pytest.mark.parametrize("init", ["random", "air"])
