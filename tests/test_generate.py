@@ -9,11 +9,13 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from render_tools import random_view
 
 from air3d import cli
 from air3d.splits import dataset_seed, train_seed
 from renderers import RendererConfig, build_renderer
-from renderers.convert import to_bytes, to_torch
+from renderers.convert import to_bytes, to_numpy, to_torch
+from renderers.visibility import visible_pixels
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
 from scenes.scene import Scene, SceneConfig
@@ -56,6 +58,21 @@ def test_same_bytes_and_the_beginning_does_not_depend_on_the_end(script: ModuleT
         assert path.read_bytes() == (tmp_path / "b" / name).read_bytes()
         if path.suffix == ".png":
             assert path.read_bytes() == (tmp_path / "long" / name).read_bytes()
+
+
+def test_every_picture_is_painted_under_its_own_view(script: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    """However many are painted at a time."""
+    scene = Scene(SceneConfig())
+    renderer, objects = build_renderer("streaming", scene), scene.batch(0, range(5))
+    view = to_numpy(random_view(0, 5, 32, 24))
+    monkeypatch.setattr(script, "BATCH", 2)
+    made = list(script.pictures(renderer, objects, view))
+    for row, (picture, visible) in enumerate(made):
+        alone = to_torch(objects[row]), to_torch(view[row])
+        expected = to_bytes(renderer.render(*alone))[0].astype(int)
+        assert picture.shape == (32, 24, 3) and np.abs(picture - expected).max() <= 1
+        assert visible == visible_pixels(renderer, *alone)[0].tolist()
+    assert len(made) == 5 and sum(sum(visible) for _, visible in made) > 100
 
 
 def test_count_and_other_settings(script: ModuleType, tmp_path: Path):
