@@ -33,7 +33,7 @@ def main(config: DictConfig) -> None:
     settings = cli.typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
     run = load_run(settings.run, device=settings.device)
     catalogue, layout, sigma = run.scene.catalogue, run.scene.layout, run.config.trainer.schedule.sigma
-    scene = Scene(settings.scene.shown(run.config.scene)) if settings.scene.changes() else run.scene
+    scene = Scene(settings.scene.applied(run.config.scene)) if settings.scene.changes() else run.scene
     scenes, painted_under, source = scenes_of(settings, run.scene, scene, run.renderer)
     visible = visible_rotations(run.renderer, scenes.truth, painted_under)
     scenes = replace(scenes, images=scenes.images.to(settings.device), view=to_torch(scenes.view, settings.device))

@@ -33,11 +33,11 @@ class SceneChange:
         del given["camera_known"]
         return given
 
-    def shown(self, trained: SceneConfig) -> SceneConfig:
+    def applied(self, trained: SceneConfig) -> SceneConfig:
         """The scene to test on."""
         return replace(trained, **self.changes())
 
-    def told(self, trained: Scene, view: View) -> View:
+    def known_view(self, trained: Scene, view: View) -> View:
         """What the network is told of pictures painted under `view`: the world of its training, behind the camera that
         it knows of."""
         world = trained.views(0, range(len(view)))

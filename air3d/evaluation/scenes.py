@@ -93,7 +93,7 @@ def scenes_of(
     changed = f", {settings.scene}" if settings.scene.changes() else ""
     words = f"{len(truth)} held-out scenes{shares}{changed}, seed {settings.seed}"
     about = {"scenes_from": words, "counts": settings.counts, "changed": settings.scene.changes()}
-    told = view if not settings.scene.changes() else settings.scene.told(trained, view)
+    told = view if not settings.scene.changes() else settings.scene.known_view(trained, view)
     return Scenes(render(renderer, truth, view), truth, told), view, {**about, "seed": settings.seed}
 
 

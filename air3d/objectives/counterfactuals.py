@@ -32,7 +32,7 @@ class Counterfactuals:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Expectations:
     """Which expectations are wanted, and whether the wake-phase term is."""
 
     yaw: bool
@@ -40,26 +40,26 @@ class Asked:
     wake_phase: bool
 
 
-class Counterfactual:
+class CounterfactualEvaluator:
     """Asks the renderer what a step's picture would be like with another object in the place of the one drawn."""
 
     def __init__(self, air: Air, symmetries: tuple[int, ...], sigma: float) -> None:
         self.air, self.sigma = air, sigma
         self.turns = torch.tensor(symmetries, device=air.prior.low.device) != 0  # False for bodies of revolution
 
-    def __call__(self, step: Step, asked: Asked) -> Counterfactuals:
+    def __call__(self, step: Step, wanted: Expectations) -> Counterfactuals:
         """All but the expectation over identities is for the first sample of each picture alone."""
         yaw, identity, wake_phase = None, None, []
-        if asked.yaw or asked.wake_phase:
+        if wanted.yaw or wanted.wake_phase:
             expectation, cross_entropy = self.yaw_expectation(step)
-            yaw = expectation if asked.yaw else None
+            yaw = expectation if wanted.yaw else None
             wake_phase.append(cross_entropy)
-        if asked.identity or asked.wake_phase:
-            rows = step if asked.identity else select_rows(step, step.first)
+        if wanted.identity or wanted.wake_phase:
+            rows = step if wanted.identity else select_rows(step, step.first)
             expectation, cross_entropy = self.identity_expectation(rows)
-            identity = expectation if asked.identity else None
-            wake_phase.append(cross_entropy[step.first] if asked.identity else cross_entropy)
-        return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if asked.wake_phase else None)
+            identity = expectation if wanted.identity else None
+            wake_phase.append(cross_entropy[step.first] if wanted.identity else cross_entropy)
+        return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if wanted.wake_phase else None)
 
     def yaw_expectation(self, step: Step) -> tuple[Float[Tensor, " picture"], Float[Tensor, " picture"]]:
         """E log p(x | .., yaw) over the yaw bins of each object, and their wake-phase cross-entropy, both for the first

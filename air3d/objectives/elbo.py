@@ -12,7 +12,7 @@ from air3d.gradients import GradientConfig, estimator
 from air3d.gradients.nvil import context
 from air3d.model.air import Air, Step
 from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds, stack_steps, tilted
-from air3d.objectives.counterfactuals import Asked, Counterfactual, Counterfactuals
+from air3d.objectives.counterfactuals import Expectations, CounterfactualEvaluator, Counterfactuals
 from air3d.objectives.wake_phase import wake_phase
 from air3d.objectives.weights import Weights
 from scenes.objects import Objects
@@ -53,15 +53,15 @@ class Elbo:
 
     def terms(self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights) -> ElboTerms:
         """The terms of the bound, with what the estimator and the wake-phase term need of every step."""
-        counterfactual = Counterfactual(self.model, self.symmetries, weights.sigma)
-        asked = Asked(
+        counterfactual = CounterfactualEvaluator(self.model, self.symmetries, weights.sigma)
+        wanted = Expectations(
             yaw=self.gradient.sum_yaw,
             identity=self.gradient.needs("identity_expectation"),
             wake_phase=weights.wake_phase > 0,
         )
 
         def observe(step: Step) -> Observed:
-            return counterfactual(step, asked), context(step) if self.gradient.needs("context") else None
+            return counterfactual(step, wanted), context(step) if self.gradient.needs("context") else None
 
         samples = self.gradient.samples
         terms, observed = self.model.elbo_terms(pictures, view, samples, weights.sigma, observe)

@@ -26,17 +26,17 @@ def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
     present = torch.as_tensor(found.presence) > 0.5
     count, identity = present.sum(1), torch.as_tensor(found.identity)[present]
     if prior.max_objects > prior.min_objects and len(count) >= FEW and (most := common(count)) is not None:
-        return "no object is ever found" if most == 0 else f"every picture is said to show {most} objects"
+        return "no object is ever detected" if most == 0 else f"every picture is predicted to show {most} objects"
     if len(names) > 1 and len(identity) >= FEW and (most := common(identity)) is not None:
-        return f"every object is said to be a {names[most]}"
+        return f"every object is predicted to be a {names[most]}"
     given, share = identity.bincount(minlength=len(names)), 1 / len(names)
     expected, spread = share * len(identity), (share * (1 - share) * len(identity)) ** 0.5
     if given.min() < min(RARE * expected, expected - UNLIKELY * spread):
         rarest = int(given.argmin())
-        return f"too few objects are said to be a {names[rarest]} ({given[rarest]} of {len(identity)})"
+        return f"too few objects are predicted to be a {names[rarest]} ({given[rarest]} of {len(identity)})"
     position = prior.to_unit(torch.as_tensor(found.position)[present])[:, prior.free > 0]
     if len(position) >= FEW and position.std(0).max() < CLOSE:
-        return "every object is said to stand in the same place"
+        return "every object is predicted in the same place"
     return None
 
 

@@ -32,21 +32,21 @@ def run_dir(tmp_path_factory) -> Path:
 
 def test_what_is_shown():
     trained = SceneConfig(repeats=False)
-    assert SceneChange(repeats=True, camera_position=HIGHER).shown(trained) == SceneConfig(camera_position=HIGHER)
-    assert SceneChange(camera_position=HIGHER, camera_known=False).shown(trained).camera_position == HIGHER
-    assert SceneChange().changes() == {} and SceneChange().shown(trained) == trained
+    assert SceneChange(repeats=True, camera_position=HIGHER).applied(trained) == SceneConfig(camera_position=HIGHER)
+    assert SceneChange(camera_position=HIGHER, camera_known=False).applied(trained).camera_position == HIGHER
+    assert SceneChange().changes() == {} and SceneChange().applied(trained) == trained
     with pytest.raises(UserError, match="gap"):
-        SceneChange(gap=-1.0).shown(trained)
+        SceneChange(gap=-1.0).applied(trained)
 
 
 def test_what_is_told():
     """The camera at most: of another table top the network is told nothing."""
     change = SceneChange(camera_position=HIGHER, background=(0.5, 0.5, 0.5))
-    trained, shown = Scene(SceneConfig()), Scene(change.shown(SceneConfig()))
-    told = change.told(trained, shown.views(0, range(3)))
+    trained, shown = Scene(SceneConfig()), Scene(change.applied(SceneConfig()))
+    told = change.known_view(trained, shown.views(0, range(3)))
     assert len(told) == 3 and told.camera(2).close_to(shown.camera)
     np.testing.assert_array_equal(told.background, trained.views(0, range(3)).background)
-    untold = SceneChange(camera_position=HIGHER, camera_known=False).told(trained, shown.views(0, range(3)))
+    untold = SceneChange(camera_position=HIGHER, camera_known=False).known_view(trained, shown.views(0, range(3)))
     assert len(untold) == 3 and untold.camera(0).close_to(trained.camera)
     assert not shown.camera.close_to(trained.camera)
 
@@ -56,7 +56,7 @@ def test_a_network_that_is_told_looks_through_the_new_camera(run_dir):
     run = load_run(run_dir)
     for known in (True, False):
         change = SceneChange(camera_position=HIGHER, camera_known=known)
-        scene = Scene(change.shown(run.config.scene))
+        scene = Scene(change.applied(run.config.scene))
         settings = EvaluateConfig("run", scenes=3, counts=[2], scene=change)
         scenes, painted_under, _ = scenes_of(settings, run.scene, scene, run.renderer)
         truth, view = held_out_scenes(scene, 0, 3, [2])
@@ -76,7 +76,7 @@ def test_evaluate_on_changed_scenes(run_dir, tmp_path):
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert written["changed"] == {"table": [0.5, 0.5], "gap": 0.0}
     assert "table=[0.5, 0.5]" in written["scenes_from"] and written["trained_counts"] == [0, 1, 2, 3]
-    crowded = Scene(SceneChange(table=(0.5, 0.5), gap=0.0).shown(load_run(run_dir).config.scene))
+    crowded = Scene(SceneChange(table=(0.5, 0.5), gap=0.0).applied(load_run(run_dir).config.scene))
     assert np.abs(held_out_scenes(crowded, 0, 6, [3])[0].position).max() < 0.25
 
 

@@ -19,7 +19,7 @@ from air3d.model.likelihood import log_likelihood
 from air3d.model.policies import Sample
 from air3d.model.posterior import Proposal
 from air3d.objectives import Elbo, Weights
-from air3d.objectives.counterfactuals import Asked, Counterfactual, same_quantile
+from air3d.objectives.counterfactuals import Expectations, CounterfactualEvaluator, same_quantile
 from air3d.training.run import Run
 from renderers.convert import to_torch
 from scenes.objects import Objects
@@ -114,12 +114,12 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
     # of two samples of a picture, the first is turned, whatever the second is
     twice = select_rows(step, torch.stack([torch.arange(12), torch.arange(12).flip(0)], 1).flatten())
     twice.pictures, twice.samples = pictures.repeat_interleave(2, 0), 2
-    turned = ask(twice, Asked(yaw=True, identity=False, wake_phase=False)).yaw_expectation
+    turned = ask(twice, Expectations(yaw=True, identity=False, wake_phase=False)).yaw_expectation
     torch.testing.assert_close(turned, together[0])
 
 
-def counterfactual(run: Run) -> Counterfactual:
-    return Counterfactual(run.model, run.scene.catalogue.symmetries, Weights().sigma)
+def counterfactual(run: Run) -> CounterfactualEvaluator:
+    return CounterfactualEvaluator(run.model, run.scene.catalogue.symmetries, Weights().sigma)
 
 
 def step_of(run: Run, truth: Objects, pictures: Tensor, view: View, logits: Tensor, within: float) -> Step:

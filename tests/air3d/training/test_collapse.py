@@ -32,14 +32,14 @@ def test_scenes_are_no_collapse(answers: Objects) -> None:
 
 def test_what_has_collapsed_is_named(answers: Objects) -> None:
     answers.identity[:] = 2
-    assert collapse(answers, PRIOR, NAMES) == "every object is said to be a mug"
+    assert collapse(answers, PRIOR, NAMES) == "every object is predicted to be a mug"
     answers.identity[:] = np.arange(64)[:, None] % 3
     objects = answers.presence.sum()
-    assert collapse(answers, PRIOR, NAMES) == f"too few objects are said to be a saucepan (0 of {objects})"
+    assert collapse(answers, PRIOR, NAMES) == f"too few objects are predicted to be a saucepan (0 of {objects})"
     answers.presence[1:] = True
-    assert collapse(answers, PRIOR, NAMES) == "every picture is said to show 3 objects"
+    assert collapse(answers, PRIOR, NAMES) == "every picture is predicted to show 3 objects"
     answers.presence[:] = False
-    assert collapse(answers, PRIOR, NAMES) == "no object is ever found"
+    assert collapse(answers, PRIOR, NAMES) == "no object is ever detected"
 
 
 @pytest.mark.parametrize("found", [0.33, 0.4])
@@ -50,7 +50,7 @@ def test_an_identity_that_is_mostly_missed_is_named(found: float) -> None:
     missed = mugs[int(found * len(mugs)) :]
     answers.presence[missed[:, 0], missed[:, 1]] = False
     numbers = f"({len(mugs) - len(missed)} of {answers.presence.sum()})"
-    assert collapse(answers, PRIOR, NAMES) == f"too few objects are said to be a mug {numbers}"
+    assert collapse(answers, PRIOR, NAMES) == f"too few objects are predicted to be a mug {numbers}"
 
 
 @pytest.mark.parametrize("first", range(0, 8 * 256, 256))
@@ -65,7 +65,7 @@ def test_one_place_is_a_collapse_and_one_kind_of_object_is_not() -> None:
     single.identity[:] = 0
     assert collapse(single, prior, ("cube",)) is None
     single.position[:] = np.array([0.4, 0.3, 0.0])
-    assert collapse(single, prior, ("cube",)) == "every object is said to stand in the same place"
+    assert collapse(single, prior, ("cube",)) == "every object is predicted in the same place"
 
 
 def test_training_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,6 +74,6 @@ def test_training_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     trainer = small_trainer(tmp_path, *options, "trainer.learning_rate=1e-9")
     trainer.run.model.posterior.presence[-1].bias.data.fill_(-50.0)
     trainer.fit()
-    assert trainer.validation.collapsed == "no object is ever found"
+    assert trainer.validation.collapsed == "no object is ever detected"
     out = capsys.readouterr()
-    assert (out.out + out.err).count("warning: collapsed: no object is ever found") == 2
+    assert (out.out + out.err).count("warning: collapsed: no object is ever detected") == 2
