@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,4 +39,5 @@ def test_a_wrong_shape_is_told_where_it_goes_in(room: str) -> None:
 
 def test_nothing_is_checked_outside_of_tests() -> None:
     program = "import sys; import air3d.model.air; sys.exit('beartype' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    root = Path(__file__).resolve().parents[1]
+    assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
