@@ -17,6 +17,7 @@ from air3d.files import atomic
 from air3d.training.config import Config
 from air3d.training.earlier import renamed_settings, renamed_weights
 from air3d.training.run import Run, build
+from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 
 FORMAT = "air3d-checkpoint-1"
@@ -69,8 +70,8 @@ def stored_settings(run_dir: Path | str) -> dict[str, Any]:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    with atomic(path) as temporary:
-        torch.save({"format": FORMAT, **state}, temporary)
+    with atomic(path) as temporary, temporary.open("wb") as file:  # of a path, torch would write the name down as well
+        torch.save({"format": FORMAT, **state}, file)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -86,11 +87,18 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+def identity_of(catalogue: Catalogue) -> dict[str, Any]:
+    """What a checkpoint's identities mean: the names of the objects in their order, and the meshes' fingerprint."""
+    return {"identities": list(catalogue.names), "catalogue": catalogue.fingerprint}
+
+
 def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
     """Put a checkpoint's weights into a run's model. Raises UserError if they belong to another scene or model."""
-    names = list(run.scene.catalogue.names)
-    if state["identities"] != names:
-        raise UserError(f"{path} was trained on {', '.join(state['identities'])}, not on {', '.join(names)}")
+    mine, theirs = identity_of(run.scene.catalogue), state.get("catalogue")
+    if (names := state["identities"]) != mine["identities"]:
+        raise UserError(f"{path} was trained on {', '.join(names)}, not on {', '.join(mine['identities'])}")
+    if theirs not in (None, mine["catalogue"]):  # None: from before it was kept
+        raise UserError(f"{path} was trained on other meshes of the same names ({', '.join(names)}): give it those")
     try:
         run.model.load_state_dict(renamed_weights(state["model"]))
     except RuntimeError as error:
@@ -98,11 +106,11 @@ def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
 
 
 def save_weights(path: Path, run: Run) -> None:
-    """A network to hand on: safetensors, which hold numbers and nothing else, and the names it was trained on."""
-    about = {"format": FORMAT, "identities": "\n".join(run.scene.catalogue.names)}
+    """A network to hand on: safetensors, which hold numbers and nothing else, and the objects it was trained on."""
+    identity = identity_of(run.scene.catalogue)
+    about = {"format": FORMAT, **identity, "identities": "\n".join(identity["identities"])}
     with atomic(path) as temporary:
         save_file({name: value.contiguous() for name, value in run.model.state_dict().items()}, temporary, about)
-        temporary.chmod(0o644)  # safetensors lets nobody else read it
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def read_weights(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is truncated or holds no safetensors; put a whole one in its place") from error
     if about.get("format") != FORMAT:
         raise UserError(f"{path} is not a network of this version ({FORMAT})")
-    return {"identities": about["identities"].split("\n"), "model": model}
+    return {"identities": about["identities"].split("\n"), "catalogue": about.get("catalogue"), "model": model}
 
 
 def load_run(run_dir: Path | str, device: str = "cpu") -> Run:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -34,21 +35,34 @@ def gradient_diagnostics(
     val/gradient_variance: the trace of their covariance, in units of the loss; val/gradient_noise: the same as a share
     of their mean square (0: no noise, 1: nothing else); perf/renderer_share: of a pass's time, forward and backward.
     """
-    kept = copy.deepcopy(objective.learned.state_dict())
     gradients, share = [], 0.0
-    for draw in range(DRAWS):
-        for parameter in parameters:
-            parameter.grad = None
-        if draw == DRAWS - 1:  # by now all is compiled
-            share = renderer_share(objective, pictures, view, truth, weights)
-        else:
-            backward(objective, pictures, view, truth, weights)
-        gradients.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
-    for parameter in parameters:
-        parameter.grad = None
-    objective.learned.load_state_dict(kept)
+    with unchanged(objective, parameters):
+        for draw in range(DRAWS):
+            forget(parameters)
+            if draw == DRAWS - 1:  # by now all is compiled
+                share = renderer_share(objective, pictures, view, truth, weights)
+            else:
+                backward(objective, pictures, view, truth, weights)
+            gradients.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
     variance, noise = spread(torch.stack(gradients))
     return {"val/gradient_variance": variance, "val/gradient_noise": noise, "perf/renderer_share": share}
+
+
+@contextmanager
+def unchanged(objective: Objective, parameters: Sequence[Tensor]) -> Iterator[None]:
+    """However the block ends, what an objective learns for itself is as before, and no gradient is left."""
+    kept = copy.deepcopy(objective.learned.state_dict())
+    try:
+        yield
+    finally:
+        forget(parameters)
+        objective.learned.load_state_dict(kept)
+
+
+def forget(parameters: Sequence[Tensor]) -> None:
+    """No gradient is left."""
+    for parameter in parameters:
+        parameter.grad = None
 
 
 def backward(objective: Objective, pictures: Tensor, view: View, truth: Objects, weights: Weights) -> None:
