@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 
+import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -14,6 +17,8 @@ from omegaconf import DictConfig
 from air3d import cli
 from air3d.training.checkpoint import load_checkpoint, load_config, newer_settings, save_config
 from air3d.training.config import Config, resumed
+from air3d.training.folder import begun, held
+from air3d.training.provenance import environment, record
 from air3d.training.run import build
 from air3d.training.tracking import Mode, Tracker
 from air3d.training.trainer import Trainer
@@ -30,18 +35,21 @@ def main(settings: DictConfig) -> None:
                 f"warning: {config.resume} was begun before there was {', '.join(newer)}: it goes on with the defaults"
             )
         config = resumed(load_config(config.resume), HydraConfig.get().overrides.task, config.resume)
-    run_dir = Path(config.run_dir)
-    if not config.resume and run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
-        raise UserError(f"run_dir={run_dir} exists: choose another folder, or go on with resume={run_dir}")
-    train(config, run_dir)
+        with held(run_dir := Path(config.resume)):
+            return train(config, run_dir)
+    named = f"runs/{datetime.now():%Y-%m-%d_%H-%M-%S}_{config.scene.name}_seed{config.seed}"
+    with begun(Path(config.run_dir or named), numbered=config.run_dir is None) as run_dir:
+        train(replace(config, run_dir=str(run_dir)), run_dir)
 
 
 def train(config: Config, run_dir: Path) -> None:
     torch.manual_seed(config.seed)
     run = build(config)
     state = load_checkpoint(run_dir / "last.pt") if config.resume else None
+    about = environment(run)
     save_config(config, run_dir)
-    with tracker_of(config, run_dir, state["step"] if state else None) as tracker:
+    record(run_dir, state["step"] if state else 0, about)
+    with tracker_of(config, run_dir, about, state["step"] if state else None) as tracker:
         trainer = Trainer(run, run_dir, tracker)
         if state:
             trainer.restore(state)
@@ -52,13 +60,15 @@ def train(config: Config, run_dir: Path) -> None:
         done = f"collapsed ({trainer.validation.collapsed}), {done}"
     print(f"{done} at step {trainer.step}, {trainer.seconds / 60:.1f} minutes of training; "
           f"go on: python train.py resume={run_dir}; look: python evaluate.py run={run_dir}")  # fmt: skip
+    if trainer.stopped:
+        sys.exit(cli.INTERRUPTED)  # a sweep ends here too
 
 
-def tracker_of(config: Config, run_dir: Path, resume_step: int | None) -> Tracker:
+def tracker_of(config: Config, run_dir: Path, about: dict[str, Any], resume_step: int | None) -> Tracker:
     logger = config.logger
     return Tracker(
         run_dir,
-        config.plain(),
+        {**config.plain(), "environment": about},
         cast(Mode, logger.mode),
         project=logger.project,
         group=logger.group,

@@ -19,6 +19,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from scenes.errors import UserError, nearest
 
 MULTIRUN = ("-m", "--multirun")
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C ended, as shells count."""
 T = TypeVar("T")
 CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
 
@@ -96,8 +98,8 @@ def somebody_reads() -> bool:
 
 
 def one_line(call: Callable[[], Any]) -> Any:
-    """`call()`; a UserError becomes one line on standard error and exit code 2. Whoever reads what is printed may stop
-    reading (`| head`): that ends the program as quietly."""
+    """`call()`; a UserError becomes one line on standard error and exit code 2, as does Ctrl-C, with code 130. Whoever
+    reads what is printed may stop reading (`| head`): that ends the program as quietly."""
     try:
         result = call()
         sys.stdout.flush()
@@ -105,6 +107,9 @@ def one_line(call: Callable[[], Any]) -> Any:
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         if somebody_reads():
             raise  # it was another pipe

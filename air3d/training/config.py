@@ -81,7 +81,7 @@ class Config:
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     seed: int = 0
     device: str = "cpu"
-    run_dir: str = "runs/run"
+    run_dir: str | None = None
     resume: str | None = None
 
     def __post_init__(self) -> None:
