@@ -23,11 +23,12 @@ from air3d.training.tracking import Mode, Tracker
 def main(settings: DictConfig) -> None:
     config = cli.typed(settings, CompareConfig, missing="give experiment=NAME")
     out = Path(config.out)
+    runs, environment, any_code = Path(config.runs), config.environment(), config.any_code
     for model in config.models:
-        run = trained(Path(config.runs), model, config.training(model), config.environment(), config.logging())
+        run = trained(runs, model, config.training(model), environment, config.logging(), any_code)
         for name, test in config.tests.items():
             folder = out / "results" / f"{model}_seed{config.seed}" / name
-            evaluated(run, test, folder, config.environment(), config.device)
+            evaluated(run, test, folder, environment, config.device, any_code)
             remember(folder, run, model, name, config)
     report(out, config)
 

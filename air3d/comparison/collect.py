@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from air3d.comparison.evaluations import ABOUT, REQUEST
+from air3d.comparison.evaluations import ABOUT, REQUEST, answers
+from air3d.comparison.learned import Learned, learned, to_learn_with
 from air3d.comparison.plan import CompareConfig, request
-from air3d.comparison.trainings import Cost, configured, cost, fingerprint, mark_of
+from air3d.comparison.trainings import Cost, cost
 from air3d.files import write_json
+from air3d.training.provenance import EVALUATION, code
 
 
 @dataclass(frozen=True)
@@ -34,38 +35,45 @@ class Result:
 
 def remember(folder: Path, run: Path, model: str, test: str, config: CompareConfig) -> None:
     """Writes down beside a result whose it is and what its training took."""
-    words = config.training(model)
-    about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": words}
-    about |= {"cost": asdict(cost(run)), "learned": mark_of(run)}
-    write_json(folder / ABOUT, about)
+    about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": config.training(model)}
+    there = learned(run)
+    write_json(folder / ABOUT, {**about, "cost": asdict(cost(run)), "learned": there and asdict(there)})
 
 
 def collect(out: Path, config: CompareConfig) -> list[Result]:
     """The results in `out` to this comparison's tests by this comparison's models, of all seeds, in order.
 
-    Answers to other tests, or by models that were trained otherwise, may lie there too and are left out.
+    Answers to other tests, or by models that were trained otherwise, may lie there too and are left out; how many are,
+    for no other reason than that another version of the program trained or measured them, is said.
     """
-    found = [result for path in sorted(out.glob(f"results/*/*/{ABOUT}")) if (result := read(path.parent, config))]
+    folders = [path.parent for path in sorted(out.glob(f"results/*/*/{ABOUT}"))]
+    of_any, found = (
+        [result for folder in folders if (result := read(folder, config, any_code))]
+        for any_code in (True, config.any_code)
+    )
+    if left := len(of_any) - len(found):
+        print(f"\nleft out of the report: {left} results of another version of the program (any_code=true takes them)")
     models, tests = list(config.models), list(config.tests)
     return sorted(found, key=lambda result: (models.index(result.model), result.seed, tests.index(result.test)))
 
 
-@cache
-def to_learn(words: tuple[str, ...]) -> str:
-    """The fingerprint of what train.py learns with that command line today: defaults may have changed meanwhile."""
-    return fingerprint(configured(words).plain())
-
-
-def read(folder: Path, config: CompareConfig) -> Result | None:
+def read(folder: Path, config: CompareConfig, any_code: bool = False) -> Result | None:
+    """The result in that folder, if it belongs to this comparison."""
     try:
         about, asked, metrics = (json.loads((folder / name).read_text()) for name in (ABOUT, REQUEST, "metrics.json"))
-    except FileNotFoundError:  # being asked just now
+        there = Learned(**about["learned"])
+    except (
+        FileNotFoundError,
+        KeyError,
+        TypeError,
+    ):  # being measured just now, or from before this was kept
         return None
     model, test, seed = about["model"], about["test"], about["seed"]
     if model not in config.models or test not in config.tests:
         return None
+    wanted = {"test": request(config.tests[test]), "code": code(EVALUATION)}
     words = (*config.training(model)[:-1], f"seed={seed}")
-    if about.get("learned") != to_learn(words) or asked["test"] != request(config.tests[test]):
+    if not (there.same(to_learn_with(words), any_code) and answers(asked, wanted, any_code)):
         return None
     run, spent = Path(about["run"]), Cost(**about["cost"])
     return Result(model, seed, test, " ".join(about["training"]), run, spent, folder, metrics)

@@ -4,36 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from air3d.comparison.plan import ROOT, TestSet, request
+from air3d.comparison import programs
+from air3d.comparison.plan import TestSet, request
 from air3d.files import write_json
+from air3d.training.provenance import EVALUATION, code
 from scenes.errors import UserError
 
 REQUEST, ABOUT = "request.json", "about.json"
 """Beside a result: what was asked, and (collect.py) whose result it is."""
 
 
-def evaluated(run: Path, test: TestSet, folder: Path, environment: Mapping[str, str], device: str = "cpu") -> None:
+def evaluated(
+    run: Path,
+    test: TestSet,
+    folder: Path,
+    environment: Mapping[str, str],
+    device: str = "cpu",
+    any_code: bool = False,
+) -> None:
     """Leaves what evaluate.py says of that run's network on that test in `folder`, unless it is there.
 
-    Raises UserError where evaluate.py gives up; it has said why.
+    What another version of the program measured counts only with `any_code`; that it was there is said. Raises
+    UserError where evaluate.py gives up, which has said why, and KeyboardInterrupt where it is interrupted.
     """
-    wanted = {"network": network(run), "test": request(test)}
-    if remembered(folder) == wanted:
-        return
-    words = [f"run={run}", *test.words(), f"device={device}", f"out={folder}"]
-    print(f"\npython evaluate.py {' '.join(words)}", flush=True)
+    wanted = {"network": network(run), "test": request(test), "code": code(EVALUATION)}
+    if (there := remembered(folder)) is not None:
+        if answers(there, wanted, any_code):
+            return
+        if answers(there, wanted, any_code=True):
+            print(f"\n{folder} was measured by another version of the program and is measured again")
     for name in (ABOUT, REQUEST):
         (folder / name).unlink(missing_ok=True)
-    done = subprocess.run([sys.executable, str(ROOT / "evaluate.py"), *words], env=dict(environment), check=False)
-    if done.returncode:
-        raise UserError(f"{folder} was not measured (evaluate.py ended with {done.returncode})")
+    words = [f"run={run}", *test.words(), f"device={device}", f"out={folder}"]
+    ended = programs.call("evaluate.py", words, environment)
+    if ended:
+        raise UserError(f"{folder} was not measured (evaluate.py ended with {ended})")
     write_json(folder / REQUEST, wanted)  # last: who sees it finds the rest too
+
+
+def answers(there: Mapping[str, Any], wanted: Mapping[str, Any], any_code: bool) -> bool:
+    """Whether one request is as good as another. any_code: whatever program measured, or would."""
+    return all(there.get(name) == value for name, value in wanted.items() if not (any_code and name == "code"))
 
 
 def network(run: Path) -> str:

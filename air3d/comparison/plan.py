@@ -43,7 +43,8 @@ class TestSet:
 
 @dataclass
 class CompareConfig:
-    """What configs/compare fills. `train` and `words` are given to every training, `models` what each has beside."""
+    """What configs/compare fills. `train` and `words` are given to every training, `models` what each has beside.
+    `any_code`: what other versions of the program trained and measured counts as well."""
 
     name: str
     set: str
@@ -59,6 +60,7 @@ class CompareConfig:
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     threads: int | None = None
     device: str = "cpu"
+    any_code: bool = False
 
     def __post_init__(self) -> None:
         for name in (*self.models, *self.tests):

@@ -1,88 +1,83 @@
-"""Trainings that are done once: a folder for every configuration, found again by what the configuration says."""
+"""Trainings that are done once: a folder for each, found again by what it learned and not by its name."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
-from air3d.cli import compose, typed
-from air3d.comparison.plan import ROOT
-from air3d.training.checkpoint import load_checkpoint, load_config, stored_settings
+from air3d.comparison import programs
+from air3d.comparison.learned import Learned, configured, learned, to_learn
+from air3d.training.checkpoint import load_checkpoint, load_config
 from air3d.training.config import Config
-from air3d.training.earlier import renamed_settings
+from air3d.training.folder import LOCK, held
 from air3d.training.tracking import read_metrics
 from scenes.errors import UserError
 
-ELSEWHERE = ("run_dir", "resume", "logger")
-"""Settings that change nothing of what is learned."""
 
-LABELS_USE = ("sigma",)
-"""What a training on labels uses of `trainer.schedule`: the sigma that its results are judged by. The rest shapes the
-bound, which it does not maximise."""
-
-
-def configured(words: Sequence[str]) -> Config:
-    """The configuration behind a command line of train.py."""
-    return typed(compose("train", list(words)), Config)
-
-
-def fingerprint(settings: Mapping[str, Any]) -> str:
-    """Ten hexadecimal digits that two configurations (`Config.plain`) share if they learn the same."""
-    labelled = settings["model"]["name"] != "air"
-    unused = (*ELSEWHERE, "gradient" if labelled else "supervised")
-    learned = {name: value for name, value in settings.items() if name not in unused}
-    if labelled:
-        schedule = {name: x for name, x in settings["trainer"]["schedule"].items() if name in LABELS_USE}
-        learned["trainer"] = {**settings["trainer"], "schedule": schedule}
-    return hashlib.sha256(json.dumps(learned, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def folder_of(runs: Path, name: str, config: Config) -> Path:
-    """Where this configuration was trained, under whatever name, or is to be."""
-    mark = fingerprint(config.plain())
-    there = (path.parent for path in sorted(runs.glob("*/config.yaml")) if mark_of(path.parent) == mark)
-    return next(there, runs / f"{name}_seed{config.seed}_{mark}")
-
-
-def mark_of(folder: Path) -> str | None:
-    """The fingerprint of a training that is there, its settings by today's names. One from before a setting existed
-    shares its mark with none of today's: nobody knows whether it did what today's default says."""
-    try:
-        return fingerprint(renamed_settings(stored_settings(folder), str(folder)))
-    except (UserError, KeyError, TypeError):  # damaged
-        return None
+def folder_of(runs: Path, name: str, config: Config, any_code: bool = False) -> Path:
+    """Where this was trained, under whatever name, or is to be: a folder that no other training has a network in."""
+    wanted = to_learn(config)
+    for path in sorted(runs.glob("*/last.pt")):
+        if (there := learned(path.parent)) is not None and there.same(wanted, any_code):
+            return path.parent
+    own = f"{name}_seed{config.seed}_{wanted.mark}"
+    names = chain([own], (f"{own}_{number}" for number in count(2)))
+    return next(folder for each in names if not ((folder := runs / each) / "last.pt").exists())
 
 
 def trained(
-    runs: Path, name: str, words: Sequence[str], environment: Mapping[str, str], logging: Sequence[str] = ()
+    runs: Path,
+    name: str,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    logging: Sequence[str] = (),
+    any_code: bool = False,
 ) -> Path:
     """The folder of a finished training with that command line of train.py; `logging` is said beside it.
 
-    One that is there is taken, one that was stopped goes on, otherwise train.py is started. Raises UserError where it
-    does not reach its end. A second process that wants the same training waits for it.
+    One that is there is taken, one that was stopped goes on, one that runs is waited for; otherwise train.py is
+    started. What another version of the program trained counts only with `any_code`; that it was there is said. Raises
+    UserError where the training does not reach its end, KeyboardInterrupt where it is interrupted.
     """
     config = configured(words)
-    folder = folder_of(runs, name, config)
+    folder = folder_of(runs, name, config, any_code)
     runs.mkdir(parents=True, exist_ok=True)
     with FileLock(runs / f".{folder.name}.lock"):
+        if folder.exists():
+            with held(folder, wait=True):  # somebody may be training there by hand
+                if not (folder / "last.pt").exists():
+                    clear(folder)
+        if finished(folder, config):
+            return folder
+        started = (folder / "last.pt").exists()
+        if not started and (others := with_other_code(runs, to_learn(config))):
+            print(f"\n{others[-1]} was trained by another version of the program and is not taken (any_code=true does)")
+        how = [f"resume={folder}"] if started else [*words, f"run_dir={folder}"]
+        programs.call("train.py", [*how, *logging], environment)
         if not finished(folder, config):
-            if not (started := (folder / "last.pt").exists()):
-                shutil.rmtree(folder, ignore_errors=True)  # killed before its first checkpoint: nothing was learned
-            how = [*([f"resume={folder}"] if started else [*words, f"run_dir={folder}"]), *logging]
-            print(f"\npython train.py {' '.join(how)}", flush=True)
-            subprocess.run([sys.executable, str(ROOT / "train.py"), *how], env=dict(environment), check=False)
-            if not finished(folder, config):
-                raise UserError(f"{folder} is not trained to its end; the same command goes on from there")
+            raise UserError(f"{folder} is not trained to its end; the same command goes on from there")
     return folder
+
+
+def clear(folder: Path) -> None:
+    """Empties a folder of ours, by its name, whose training has ended before its first checkpoint: nothing was learned.
+    Only who holds the folder may."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+def with_other_code(runs: Path, wanted: Learned) -> list[Path]:
+    """Trainings that would be the wanted one, were it not for the program that they were trained with."""
+    folders = [path.parent for path in sorted(runs.glob("*/last.pt"))]
+    return [path for path in folders if (there := learned(path)) and there.same(wanted, any_code=True)]
 
 
 def finished(folder: Path, config: Config) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from evaluating import calibrated_quickly
@@ -15,6 +15,7 @@ import compare
 import evaluate
 import train
 from air3d import cli
+from air3d.comparison import programs
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,21 +38,18 @@ def as_program(runs: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def in_process(runs: Path, *words: str) -> list[str]:
     """compare.py in this process, and so are the programs that it starts; returns their names."""
-    started, outside = [], subprocess.run
+    started = []
 
-    def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
-        program = Path(command[1])
-        if program.name not in PROGRAMS:
-            return outside(command, **how)
-        started.append(program.name)
+    def call(program: str, given: Sequence[str], environment: Mapping[str, str]) -> int:
+        started.append(program)
         try:
-            PROGRAMS[program.name](cli.compose(program.stem, command[2:]))
+            PROGRAMS[program](cli.compose(Path(program).stem, list(given)))
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
-            return subprocess.CompletedProcess(command, 2)
-        return subprocess.CompletedProcess(command, 0)
+            return 2
+        return 0
 
     with pytest.MonkeyPatch.context() as patched, calibrated_quickly():
-        patched.setattr(subprocess, "run", run)
+        patched.setattr(programs, "call", call)
         compare.main(cli.compose("compare", [*common(runs), *words], "compare"))
     return started

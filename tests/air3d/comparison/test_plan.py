@@ -11,8 +11,8 @@ import torch
 import yaml
 
 from air3d import cli
+from air3d.comparison.learned import configured, fingerprint
 from air3d.comparison.plan import CompareConfig, TestSet
-from air3d.comparison.trainings import configured, fingerprint
 from scenes.errors import UserError
 
 CONFIGS = Path(cli.CONFIGS) / "compare"

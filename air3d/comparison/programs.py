@@ -1,0 +1,40 @@
+"""The entry points as programs that a comparison starts and waits for, whatever interrupts it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+from air3d.comparison.plan import ROOT
+from air3d.training.interrupts import handling
+
+
+def call(program: str, words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs `python PROGRAM WORDS` to its end; its exit code.
+
+    Raises KeyboardInterrupt after an interrupt, but not before the program has ended by itself: a training finishes its
+    step and saves. A terminal sends Ctrl-C to all that it runs, so that the program has heard the first one. Another
+    one is passed on, for the first may have been meant for this process alone, and a polite kill at once.
+    """
+    print(f"\npython {program} {' '.join(words)}", flush=True)
+    heard: list[int] = []
+    started: list[subprocess.Popen[bytes]] = []
+
+    def take(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        for child in started:
+            if number != signal.SIGINT or heard.count(number) > 1:
+                child.send_signal(number)
+
+    with handling(take):
+        child = subprocess.Popen([sys.executable, str(ROOT / program), *words], env=dict(environment))
+        started.append(child)
+        for number in heard:  # before there was anybody to hear it
+            child.send_signal(number)
+        code = child.wait()
+    if heard:
+        raise KeyboardInterrupt(f"{program} and the comparison are stopped; the same command goes on from there")
+    return code
