@@ -21,6 +21,7 @@ from air3d.files import atomic
 T = TypeVar("T")
 INK, GRID, SHADE = "#333333", "#dddddd", "#dbe8f4"
 COLOURS = ("#1f6fb4", "#d9730d", "#2e8b57", "#a23b72", "#6b5b95", "#8c6d31", "#444444", "#17a2b8")
+LINES = ("-", "--", ":", "-.")
 AXES_WORDS = {"minutes": "training time (minutes)", "step": "training steps"}
 
 
@@ -44,8 +45,7 @@ def learning_curve(
             points = [(row[key], row[metric]) for row in rows if None not in (row.get(metric), row.get(key))]
             x, y = np.array(points, dtype=float).reshape(-1, 2).T
             marker = "o" if len(points) < 40 else None
-            axes.plot(x, y, color=COLOURS[index % len(COLOURS)], lw=1.8, marker=marker, ms=3.5,
-                      label=None if number else name)  # fmt: skip
+            axes.plot(x, y, **look(index), lw=1.8, marker=marker, ms=3.5, label=None if number else name)
     if goal is not None:
         axes.axhline(goal, color=INK, lw=1, ls=":", zorder=1)
         axes.annotate(f"{goal:.0%}", (1, goal), (4, 0), ("axes fraction", "data"), textcoords="offset points",
@@ -70,11 +70,11 @@ def count_accuracy_by_count(
     """
     figure, axes = sheet(6.6, 4.6)
     for index, (label, entries) in enumerate(together(series, named).items()):
-        colour, points = COLOURS[index % len(COLOURS)], shares_of(entries)
+        points = shares_of(entries)
         x, y = list(points), [float(np.mean(shares)) for shares in points.values()]
         low, high = ([pick(shares) for shares in points.values()] for pick in (min, max))
-        axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
-        axes.plot(x, y, color=colour, lw=1.8, marker="o", ms=4, label=label, zorder=3)
+        axes.fill_between(x, low, high, color=look(index)["color"], alpha=0.15, lw=0)
+        axes.plot(x, y, **look(index), lw=1.8, marker="o", ms=4, label=label, zorder=3)
         if len(series) == 1:
             for count, share in zip(x, y, strict=True):
                 axes.annotate(f"{share:.0%}", (count, share), (0, -14), textcoords="offset points", ha="center",
@@ -90,6 +90,11 @@ def count_accuracy_by_count(
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False, fontsize=9)
     save(figure, path)
+
+
+def look(index: int) -> dict[str, str]:
+    """Colour and line of the curve of that number: beyond as many as there are colours, they come again as dashes."""
+    return {"color": COLOURS[index % len(COLOURS)], "ls": LINES[index // len(COLOURS) % len(LINES)]}
 
 
 def together(entries: Mapping[str, T], named: Mapping[str, str] | None) -> dict[str, list[T]]:
@@ -161,12 +166,13 @@ def coverage(
     """
     figure, axes = sheet(5.4, 4.6)
     axes.plot([0, 1], [0, 1], color=INK, lw=1, ls=":", label="as it should be")
-    for colour, (name, regions) in zip(COLOURS, levels.items(), strict=False):
+    for index, (name, regions) in enumerate(levels.items()):
         for values, dashes, whose in zip(regions, ("--", "-"), ("the posterior's own", "conformal"), strict=True):
             ranked = np.sort(np.asarray(values, dtype=float))
             if len(ranked):
-                axes.step([0, *ranked, 1], [0, *np.arange(1, len(ranked) + 1) / len(ranked), 1], color=colour, lw=1.8,
-                          ls=dashes, where="post", label=f"{name}, {whose}: {len(ranked)} objects")  # fmt: skip
+                share, label = np.arange(1, len(ranked) + 1) / len(ranked), f"{name}, {whose}: {len(ranked)} objects"
+                axes.step([0, *ranked, 1], [0, *share, 1], color=look(index)["color"], lw=1.8, ls=dashes, where="post",
+                          label=label)  # fmt: skip
     x, y, scenes = ([bar[key] for bar in bars] for key in ("confidence", "right", "scenes"))
     axes.scatter(x, y, s=[12 + 6 * np.sqrt(n) for n in scenes], color=COLOURS[2], alpha=0.8, label="count, with scenes")
     for sure, right, n in zip(x, y, scenes, strict=True):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from air3d.comparison.collect import Result
 from air3d.comparison.report.summary import by_model, words
-from air3d.report.plots import COLOURS, confusion_cells, save
+from air3d.report.plots import confusion_cells, look, save
 from air3d.report.records import OBJECTS, read_csv
 
 
@@ -51,11 +51,11 @@ def errors(path: Path, results: Sequence[Result]) -> None:
     FigureCanvasAgg(figure)
     for place, (column, (label, factor, bins)) in enumerate(ERRORS.items()):
         axes = figure.add_subplot(1, 2, place + 1)
-        for colour, (model, group) in zip(COLOURS, by_model(results).items(), strict=False):
+        for index, (model, group) in enumerate(by_model(results).items()):
             values = np.concatenate([numbers(result, column) for result in group]) * factor
             inside = values.clip(bins[0], bins[-1] * 0.999)
             axes.hist(inside, bins, weights=np.full(len(inside), 1 / max(1, len(inside))), histtype="step",
-                      color=colour, lw=1.5, label=f"{words(model)}: {len(values):,}")  # fmt: skip
+                      **look(index), lw=1.5, label=f"{words(model)}: {len(values):,}")  # fmt: skip
         axes.set(xscale="log", xlabel=label, ylabel="share of the objects")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2)

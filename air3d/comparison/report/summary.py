@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -118,4 +119,4 @@ def key(result: Result) -> tuple[Any, ...]:
 
 def words(name: str) -> str:
     """A name as people write it."""
-    return name.replace("_", " ").replace("air", "AIR")
+    return re.sub(r"\bair\b", "AIR", name.replace("_", " "))
