@@ -19,7 +19,7 @@ from air3d.model.likelihood import log_likelihood
 from air3d.model.policies import Sample
 from air3d.model.posterior import Proposal
 from air3d.objectives import Elbo, Weights
-from air3d.objectives.counterfactuals import Expectations, CounterfactualEvaluator, same_quantile
+from air3d.objectives.counterfactuals import CounterfactualEvaluator, Expectations, same_quantile
 from air3d.training.run import Run
 from renderers.convert import to_torch
 from scenes.objects import Objects
