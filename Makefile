@@ -1,9 +1,10 @@
 # Two commands are enough: `make train` and `make test`. Both make .venv first; nothing else on the machine is touched.
+# CONTRIBUTING.md says what `make test` leaves to `make test-all`.
 #   make train ARGS="scene=single_object seed=1"      ARGS reach train.py
 #   make test  ARGS="tests/test_arrows.py -x"         ARGS reach pytest
 #   make venv PYTHON=/path/to/python3.12              another Python than the first suitable one
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format install venv clean
+.PHONY: help train test test-all lint format install venv clean
 
 # the first of these that exists and is at least 3.11
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
@@ -13,14 +14,19 @@ BIN := .venv/bin/python
 STAMP := .venv/.installed
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 train: $(STAMP)  ## train on the default scene; ARGS="scene=single_object seed=1" reach train.py
 	@$(BIN) train.py $(ARGS)
 
 # A file's tests stay together: they share what they have trained. Each process computes with one thread (conftest.py).
-test: $(STAMP)  ## every test, on up to 4 cores; ARGS="tests/test_house.py -n 0" reach pytest
-	@$(BIN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+PYTEST = $(BIN) -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test: $(STAMP)  ## every test that protects a change, in five minutes; ARGS="tests/test_house.py -n 0" reach pytest
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(STAMP)  ## these and the slow ones: whole programs, longer trainings, the released networks
+	@$(PYTEST) $(ARGS)
 
 lint: $(STAMP)  ## ruff (rules and format) and pyright
 	@failed=0; \

@@ -13,23 +13,22 @@ import sys
 
 SECTIONS: dict[str, dict[str, list[str]]] = {
     "counts": {
-        "scenes counted right": ["val/count_accuracy"],
-        "by number of objects": [f"by_count/{count}" for count in range(10)],
+        "count accuracy": ["val/count_accuracy"],
+        "count accuracy, by number of objects": [f"by_count/{count}" for count in range(10)],
         "collapsed": ["val/collapsed"],
     },
     "objects": {
-        "found": ["val/detection_rate"],
-        "identified": ["val/identity_accuracy"],
+        "detection rate": ["val/detection_rate"],
+        "identity accuracy": ["val/identity_accuracy"],
         "position, median (m)": ["val/position_error_median_m"],
         "rotation, median (degrees)": ["val/rotation_error_median_deg"],
-        "found, by object": ["by_object/detection_rate_.*"],
-        "rotation by object, median (degrees)": ["by_object/rotation_deg_.*"],
+        "detection rate, by object": ["by_object/detection_rate_.*"],
+        "rotation, by object, median (degrees)": ["by_object/rotation_deg_.*"],
     },
     "objective": {
         "ELBO (nats)": ["val/elbo", "train/elbo"],
         "KL (nats)": ["train/kl"],
         "labels (weighted log q)": [f"train/label_{part}" for part in ("count", "identity", "position", "rotation")],
-        "sigma and pyramid": ["train/sigma", "train/pyramid"],
     },
     "gradient": {
         "share that is noise": ["val/gradient_noise"],

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from air3d.cli import compose
 
@@ -35,8 +37,17 @@ def test_constraints_pin_every_dependency_exactly():
     assert {canonical(requirement) for requirement in wanted} <= pinned
 
 
-def test_torch_is_pinned_without_a_build_tag():
-    assert "torch==2.13.0" in lines("constraints.txt")
+def test_pins_are_versions_that_the_project_asks_for():
+    pins = {canonical(name): version for name, version in (line.split("==") for line in lines("constraints.txt"))}
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]):
+        assert requirement.specifier.contains(pins[canonical(requirement.name)]), requirement
+
+
+def test_any_build_of_the_pinned_torch_is_taken():
+    """Such as the small one for CPUs: a pin without a build tag does not replace it."""
+    (pin,) = (line for line in lines("constraints.txt") if canonical(line) == "torch")
+    version = pin.split("==")[1]
+    assert Requirement(pin).specifier.contains(f"{version}+cpu") and not Version(version).local
 
 
 def test_conda_environment_holds_every_runtime_dependency():
@@ -46,13 +57,22 @@ def test_conda_environment_holds_every_runtime_dependency():
     assert {other_names.get(name, name) for name in wanted} | {"pytorch3d"} <= listed
 
 
-def test_citation_and_changelog_name_the_version():
+def test_the_citation_names_the_version():
     assert f"version: {PROJECT['version']}" in lines("CITATION.cff")
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"## [{PROJECT['version']}]" in changelog or "## [Unreleased]" in changelog
 
 
-DOCUMENTS = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
+def test_the_newest_version_of_the_changelog_is_the_projects():
+    """What is not released yet stands above it, and nothing else does."""
+    headings = re.findall(r"^## \[(.+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    newest = headings[1] if headings[0] == "Unreleased" else headings[0]
+    assert newest == PROJECT["version"]
+
+
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -29,14 +29,14 @@ TABLETOP = f"run={ROOT / 'pretrained' / 'tabletop'}"
 def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Objects]:
     """Sixty pictures on disk, and what they show."""
     run, folder = load_run(ROOT / "pretrained" / "tabletop"), tmp_path_factory.mktemp("tables")
-    truth = run.scene.batch(55, range(60))
-    for index, picture in enumerate(to_bytes(render(run.renderer, truth))):
+    truth, view = run.scene.batch(55, range(60)), run.scene.views(55, range(60))
+    for index, picture in enumerate(to_bytes(render(run.renderer, truth, view))):
         Image.fromarray(picture).save(folder / f"{index:02d}.png")
     return folder, truth
 
 
 def infer(out: Path, *words: str) -> list[dict]:
-    infer_py.main(cli.compose("infer", [TABLETOP, f"out={out}", "dreams=300", *words]))
+    infer_py.main(cli.compose("infer", [TABLETOP, f"out={out}", "calibration_scenes=300", *words]))
     return json.loads((out / "scenes.json").read_text())["scenes"]
 
 
@@ -99,8 +99,8 @@ def test_a_larger_picture_is_the_same_and_noise_is_not_trusted(tables, tmp_path,
         (["pictures=WIDE"], "crop it to the proportions 64 : 64"),
         (["pictures=WIDE", "level=90"], "level=90.0: give a share"),
         (["pictures=WIDE", "show=-1"], "show=-1: give at least 0"),
-        (["pictures=WIDE", "dreams=0"], "dreams=0: give at least 1"),
-        (["pictures=WIDE", "counting=explaned"], "did you mean explained"),
+        (["pictures=WIDE", "calibration_scenes=0"], "calibration_scenes=0: give at least 1"),
+        (["pictures=WIDE", "counting=likelyhood"], "did you mean likelihood"),
         (["pictures=WIDE", "levle=0.5"], "did you mean level"),
     ],
 )
@@ -126,9 +126,9 @@ def test_a_picture_is_turned_as_its_camera_was_held(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "held.png", 64, 64), upright)
 
 
-def test_counting_by_what_explains_the_picture(tables, tmp_path):
+def test_counting_by_likelihood(tables, tmp_path):
     folder, truth = tables
-    scenes = infer(tmp_path, f"pictures={folder}", "counting=explained", "dreams=50")
+    scenes = infer(tmp_path, f"pictures={folder}", "counting=likelihood", "calibration_scenes=50")
     right = [len(scene["objects"]) == count for scene, count in zip(scenes, truth.count.tolist(), strict=True)]
     assert np.mean(right) > 0.95
     for scene in scenes:
@@ -141,14 +141,14 @@ def test_pictures_that_differ_only_in_their_ending_keep_apart(tables, tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("a.png", "a.bmp", "a.png.png"):
         picture.save(tmp_path / "in" / name)
-    infer(tmp_path / "out", f"pictures={tmp_path / 'in'}", "dreams=20")
+    infer(tmp_path / "out", f"pictures={tmp_path / 'in'}", "calibration_scenes=20")
     assert {path.name for path in (tmp_path / "out").glob("*.glb")} == {"a.png.glb", "a.bmp.glb", "a.png.png.glb"}
 
 
 def test_from_the_command_line(tables, tmp_path):
     folder, _ = tables
-    words = [sys.executable, "infer.py", TABLETOP, f"pictures={folder / '00.png'}", f"out={tmp_path}"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    words = [TABLETOP, f"pictures={folder / '00.png'}", f"out={tmp_path}", "calibration_scenes=50"]
+    done = subprocess.run([sys.executable, "infer.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "00.png: " in done.stdout and (tmp_path / "00.glb").read_bytes()[:4] == b"glTF"
 
@@ -156,9 +156,9 @@ def test_from_the_command_line(tables, tmp_path):
 def test_whoever_reads_it_may_stop_reading(tables, tmp_path):
     """`infer.py ... | head -1`: no traceback, and all that was asked for is written."""
     folder, _ = tables
-    words = [sys.executable, "-u", "infer.py", TABLETOP, f"pictures={folder}", f"out={tmp_path}", "dreams=50", "show=0"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, bufsize=1) as program:
+    words = [TABLETOP, f"pictures={folder}", f"out={tmp_path}", "calibration_scenes=50", "show=0"]
+    command, pipe = [sys.executable, "-u", "infer.py", *words], subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, bufsize=1) as program:
         assert program.stdout and program.stderr
         assert "90% regions" in program.stdout.readline()
         program.stdout.close()

@@ -14,6 +14,7 @@ from scenes.errors import UserError
 
 RENAMED = {
     "trainer.schedule.pull": "trainer.schedule.wake_phase",
+    "trainer.schedule.prior_odds": "gradient.prior_odds",
     "model.looks": "model.refinement_steps",
     "renderer.light": "scene.light",
     "renderer.ambient": "scene.ambient",
@@ -23,7 +24,6 @@ RENAMED = {
 REMOVED: dict[str, tuple[tuple[Any, ...], str]] = {
     "trainer.schedule.rate_from": ((0.5,), "it is a constant now"),
     "trainer.schedule.rate_end": ((0.1,), "it is a constant now"),
-    "trainer.schedule.prior_odds": ((1.0, 10.0), "set gradient.prior_odds"),
     "trainer.schedule.prior_until": ((0.5,), "it is a constant now"),
     "trainer.schedule.sigma_start": ((None,), "sigma stays as it is"),
     "trainer.schedule.sigma_until": ((0.5,), "sigma stays as it is"),
@@ -80,8 +80,8 @@ def taken(settings: dict[str, Any], path: str) -> Any:
 
 
 def put(settings: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path, unless one is there."""
+    """Set the value at a dotted path."""
     *parents, last = path.split(".")
     for parent in parents:
         settings = settings.setdefault(parent, {})
-    settings.setdefault(last, value)
+    settings[last] = value

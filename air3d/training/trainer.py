@@ -22,6 +22,9 @@ from scenes.errors import NotFinite, UserError
 from scenes.objects import Objects
 from scenes.view import View
 
+REPORT_EVERY = 25
+"""Steps between two lines about training itself."""
+
 YOUNG = 0.5
 """Until this share of the training, answers may still be all alike."""
 
@@ -112,7 +115,7 @@ class Trainer(TrainingState):
         bar.update()
         if self.validation.count_accuracy is not None:
             bar.set_postfix_str(f"count accuracy {self.validation.count_accuracy:.1%}", refresh=False)
-        if self.step % 25 == 0:
+        if self.step % REPORT_EVERY == 0:
             minutes = self.seconds / 60
             speed = self.settings.batch * self.step / self.seconds
             self.tracker.log(self.step, {**values, "perf/minutes": minutes, "perf/scenes_per_second": speed})

@@ -18,7 +18,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 import renderers
-from renderers import streaming
+from renderers.streaming import kernels, operations
+from renderers.streaming.launch import over_pictures
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 READING = ("device", "_parse_to", "from_numpy", "item", "tolist")  # of a word or a value; nothing moves
@@ -107,8 +108,8 @@ def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
     monkeypatch.setattr(renderers, "automatic", lambda device: "streaming")
-    monkeypatch.setattr(streaming, "_launch", launch)
-    for operation in (streaming._Paint, streaming._Develop):
+    monkeypatch.setattr(operations, "launch", launch)
+    for operation in (operations.Paint, operations.Compose):
         monkeypatch.setattr(operation, "apply", applied(operation.apply))
     with PretendedCuda():
         yield
@@ -116,7 +117,7 @@ def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def launch(name: str, *arguments: Any) -> None:
     arrays = [put(x.detach(), False).numpy() if isinstance(x, Tensor) else x for x in arguments]
-    streaming._over_pictures(getattr(streaming.kernels, name), len(arrays[0]), *arrays)
+    over_pictures(getattr(kernels, name), len(arrays[0]), *arrays)
 
 
 def applied(apply: Any) -> Any:
