@@ -12,7 +12,7 @@ from air3d.gradients import GradientConfig, estimator
 from air3d.gradients.nvil import context
 from air3d.model.air import Air, Step
 from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds, stack_steps, tilted
-from air3d.objectives.counterfactuals import Expectations, CounterfactualEvaluator, Counterfactuals
+from air3d.objectives.counterfactuals import CounterfactualEvaluator, Counterfactuals, Expectations
 from air3d.objectives.wake_phase import wake_phase
 from air3d.objectives.weights import Weights
 from scenes.objects import Objects

@@ -17,7 +17,7 @@ from air3d.report.records import OBJECTS, read_csv
 
 
 def confusions(path: Path, results: Sequence[Result]) -> None:
-    """For each model, of the scenes with so many objects (rows) the share that is predicted to have so many (columns)."""
+    """For each model, of the scenes with so many objects (rows) the share with so many predicted (columns)."""
     groups = by_model(results)
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)
