@@ -19,6 +19,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from scenes.errors import UserError, nearest
 
 MULTIRUN = ("-m", "--multirun")
+MOVED = {"experiment": "ablation"}
+"""Groups of settings that had another name; compare.py has experiments still."""
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ended, as shells count."""
 T = TypeVar("T")
@@ -64,6 +66,8 @@ def explain(message: str, config: DictConfig, folder: str = "") -> str:
             group, option = key.rsplit("/", 1)
             options = (path.stem for path in Path(CONFIGS, folder, group).glob("[!_]*.yaml"))
             return f"there is no {group}={option}; {nearest(option, options)}"
+        if key in MOVED:
+            return f"{key}= of this program is {MOVED[key]}= now ({choices(MOVED[key])})"
         return f"there is no setting {key}; {nearest_key(key, config)}"
     return " ".join(message.split())
 

@@ -21,7 +21,7 @@ class SceneConfig(Layout):
 
     image_size: of the pictures in pixels: the side of a square, or [height, width]; background: colour of the table
     top, which fills the picture; light: direction towards it, world axes, of any length; ambient, diffuse: its parts,
-    together 1 at most; steps: training steps that this scene needs by default; the rules of the table: see `Layout`.
+    together 1 at most; the rules of the table: see `Layout`.
     """
 
     name: str = "tabletop"
@@ -34,7 +34,6 @@ class SceneConfig(Layout):
     light: tuple[float, float, float] = LIGHT
     ambient: float = AMBIENT
     diffuse: float = DIFFUSE
-    steps: int = 600
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,7 +50,6 @@ class SceneConfig(Layout):
         require(self.ambient >= 0, "ambient", self.ambient, "0 or more")
         require(self.diffuse >= 0, "diffuse", self.diffuse, "0 or more")
         require(self.ambient + self.diffuse <= 1 + 1e-6, "diffuse", self.diffuse, "1 at most together with ambient")
-        require(self.steps >= 1, "steps", self.steps, "at least 1")
 
     @property
     def height(self) -> int:

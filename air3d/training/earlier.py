@@ -1,7 +1,7 @@
 """What earlier versions wrote: settings and weights under the names of today.
 
-A setting that was taken away loads where it stood at what is done today anyway; otherwise the message says what
-replaced it.
+A setting that was taken away loads where it stood at what is done today anyway; otherwise the message says what is done
+instead.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from scenes.errors import UserError
 
 RENAMED = {
     "trainer.schedule.pull": "trainer.schedule.wake_phase",
-    "trainer.schedule.prior_odds": "gradient.prior_odds",
     "model.looks": "model.refinement_steps",
     "renderer.light": "scene.light",
     "renderer.ambient": "scene.ambient",
     "renderer.diffuse": "scene.diffuse",
+    "trainer.schedule.prior_odds": "gradient.prior_odds",  # which it took its value from, unless it was given
 }
+
+UNUSED = ("scene.steps", "supervised.query")
+"""Say nothing about a run: trainer.steps and model.query took their values when it began."""
 
 REMOVED: dict[str, tuple[tuple[Any, ...], str]] = {
     "trainer.schedule.rate_from": ((0.5,), "it is a constant now"),
@@ -32,7 +35,6 @@ REMOVED: dict[str, tuple[tuple[Any, ...], str]] = {
     "trainer.schedule.render_gamma_start": ((None,), "the renderer's softness stays as it is"),
     "trainer.schedule.render_blur_start": ((None,), "the renderer's softness stays as it is"),
     "trainer.schedule.render_until": ((0.5,), "the renderer's softness stays as it is"),
-    "supervised.query": ((False, True), "set model.query"),
 }
 """Values under which a run does what it did, and what there is instead."""
 
@@ -46,6 +48,8 @@ WEIGHTS = {
 def renamed_settings(stored: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A run's settings by today's names. UserError for one that was taken away and mattered to the run."""
     settings: dict[str, Any] = deepcopy(dict(stored))
+    for unused in UNUSED:
+        taken(settings, unused)
     for old, new in RENAMED.items():
         value = taken(settings, old)
         if value is not MISSING:

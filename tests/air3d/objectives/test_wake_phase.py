@@ -115,7 +115,7 @@ def test_it_is_gone_at_the_end_and_every_estimator_has_it(tmp_path: Path) -> Non
         ScheduleConfig(wake_phase=-1.0)
     for gradient in ESTIMATORS:
         assert small_config(tmp_path, f"gradient={gradient}").trainer.schedule.wake_phase == 80
-    assert small_config(tmp_path, "experiment=no_wake_phase").trainer.schedule.wake_phase == 0
+    assert small_config(tmp_path, "ablation=no_wake_phase").trainer.schedule.wake_phase == 0
 
 
 @pytest.mark.parametrize("gradient", sorted(ESTIMATORS))
