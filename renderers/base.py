@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from renderers import canvas as canvases
-from renderers.projection import lenses, rows, to_ndc, to_view, yaw_matrix
+from renderers.projection import lenses, once, rows, to_ndc, to_view, yaw_matrix
 from renderers.settings import RendererConfig
 from renderers.shading import shade, surfaces, towards_light
 from scenes.arrays import shared
@@ -143,8 +143,10 @@ def placed(objects: Objects, view: View) -> tuple[Tensor, Tensor, Tensor]:
     """Of every object what leads from its own axes to view axes, turn [M, 3, 3] and shift [M, 3] (see ``to_view``),
     and the direction towards the light in its own axes, [M, 3]."""
     fields = view.camera_rotation, view.camera_translation, view.light
-    like = objects.position  # cameras are kept in float64
-    camera_rotation, camera_translation, light = (rows(field, objects.slots).to(like) for field in fields)
+    like, slots = objects.position, objects.slots  # cameras are kept in float64
+    camera_rotation, camera_translation, light = once(
+        view, ("placed", slots, like.dtype), lambda: tuple(rows(field, slots).to(like) for field in fields)
+    )
     yaw, size = yaw_matrix(objects.rotation.flatten()), objects.size
     position, size = objects.position.flatten(0, 1), None if size is None else size.flatten()
     turn, shift = to_view(yaw, position, size, camera_rotation, camera_translation)

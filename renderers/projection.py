@@ -5,12 +5,17 @@ Numbers of the camera come as one row where all objects share it, and as a row f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from scenes.arrays import shared
-from scenes.view import View
+from scenes.view import ARRAYS, View
+
+Derived = TypeVar("Derived")
 
 
 def yaw_matrix(rotation: Float[Tensor, "batch"]) -> Float[Tensor, "batch 3 3"]:
@@ -18,6 +23,19 @@ def yaw_matrix(rotation: Float[Tensor, "batch"]) -> Float[Tensor, "batch 3 3"]:
     cos, sin = rotation.cos(), rotation.sin()
     zero, one = torch.zeros_like(cos), torch.ones_like(cos)
     return torch.stack([cos, sin, zero, -sin, cos, zero, zero, zero, one], -1).unflatten(-1, (3, 3))
+
+
+def once(view: View, key: tuple, compute: Callable[[], Derived]) -> Derived:
+    """What ``compute`` makes of the numbers of a view, computed once for all that is painted under it.
+
+    A training step paints some fifty times under one view. Where a number of the view wants a gradient, every paint
+    has a graph of its own, and nothing is kept.
+    """
+    if any(getattr(view, name).requires_grad for name in ARRAYS):
+        return compute()
+    if key not in view.derived:
+        view.derived[key] = compute()
+    return view.derived[key]
 
 
 def rows(field: Float[Tensor, "picture *rest"], slots: int) -> Float[Tensor, "row *rest"]:

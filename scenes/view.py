@@ -7,7 +7,7 @@ through indexing, `repeat` and conversion: pictures that share a camera cost one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class View:
     background: [B, 3] a colour, or [B, H, W, 3] a picture of the empty table; in [0, 1].
     noise: [B] standard deviation of the sensor's noise; renderers paint none.
     height, width: in pixels.
+    derived: what a renderer has computed of these numbers and may want again; never handed on.
     """
 
     intrinsics: Array
@@ -46,6 +47,7 @@ class View:
     noise: Array
     height: int
     width: int
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def of(
@@ -119,7 +121,7 @@ class View:
 
 
 SIZE = ("height", "width")
-ARRAYS = tuple(field.name for field in fields(View) if field.name not in SIZE)
+ARRAYS = tuple(field.name for field in fields(View) if field.name not in (*SIZE, "derived"))
 
 
 def _stacked(parts: list[Array]) -> Array:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from renderers.base import FAR, NEAR, Renderer, placed
 from renderers.memory import keep_freed_memory
-from renderers.projection import lenses
+from renderers.projection import lenses, once
 from renderers.settings import RendererConfig
 from renderers.shading import surfaces
 from renderers.streaming.operations import Compose, Paint, Pose
@@ -31,9 +31,15 @@ class Streaming(Renderer):
         if self.vertices.is_cuda or objects.rotation.dtype != torch.float32 or any(x.requires_grad for x in meshes[:3]):
             return super().pose(objects, view, entry)
         turn, shift, towards = placed(objects, view)
-        lens = lenses(view)
-        lens = lens.to(turn).expand(len(view), 4).repeat_interleave(objects.slots, 0)
-        surface = surfaces(view, objects.tint, objects.slots)
+        slots, tint = objects.slots, objects.tint
+        lens = once(
+            view, ("lens", slots), lambda: lenses(view).to(turn).expand(len(view), 4).repeat_interleave(slots, 0)
+        )
+        surface = (
+            surfaces(view, tint, slots)
+            if tint is not None
+            else once(view, ("surface", slots), lambda: surfaces(view, None, slots))
+        )
         posed = Pose.apply(turn, shift, towards, lens, surface, (entry.flatten(), *meshes))
         return posed[0].unflatten(0, entry.shape), posed[1].unflatten(0, entry.shape)
 
