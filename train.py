@@ -34,9 +34,9 @@ def main(settings: DictConfig) -> None:
             print(
                 f"warning: {config.resume} was begun before there was {', '.join(newer)}: it goes on with the defaults"
             )
-        config = resumed(load_config(config.resume), HydraConfig.get().overrides.task, config.resume)
-        with held(run_dir := Path(config.resume)):
-            return train(config, run_dir)
+        given, run_dir = HydraConfig.get().overrides.task, Path(config.resume)
+        with held(run_dir):
+            return train(resumed(load_config(run_dir), given, config.resume), run_dir)
     named = f"runs/{datetime.now():%Y-%m-%d_%H-%M-%S}_{config.scene.name}_seed{config.seed}"
     with begun(Path(config.run_dir or named), numbered=config.run_dir is None) as run_dir:
         train(replace(config, run_dir=str(run_dir)), run_dir)

@@ -92,7 +92,7 @@ def count_accuracy_by_count(
     save(figure, path)
 
 
-def look(index: int) -> dict[str, str]:
+def look(index: int) -> dict[str, Any]:
     """Colour and line of the curve of that number: beyond as many as there are colours, they come again as dashes."""
     return {"color": COLOURS[index % len(COLOURS)], "ls": LINES[index // len(COLOURS) % len(LINES)]}
 

@@ -68,7 +68,9 @@ def watched(method: Callable[..., Tensor], watch: Stopwatch) -> Callable[..., Te
 
 def operations(result: Tensor, inputs: list[Any]) -> list[Any]:
     """The operations of autograd's graph that lie between the inputs, of which these made them, and the result."""
-    found, seen, open_ends = [], {*inputs, None}, [result.grad_fn]
+    found: list[Any] = []
+    seen: set[Any] = {*inputs, None}
+    open_ends: list[Any] = [result.grad_fn]
     while open_ends:
         node = open_ends.pop()
         if node not in seen:
