@@ -6,7 +6,12 @@ Every test draws the same random numbers each time, whichever ran before it.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
+
+# Begun in the background of a shell, tests are deaf to Ctrl-C, and so would be the programs whose Ctrl-C is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is loaded, and by the programs that tests call
     os.environ.setdefault("OMP_NUM_THREADS", "1")
