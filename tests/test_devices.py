@@ -15,10 +15,11 @@ from small_runs import small_trainer
 import infer
 from air3d import cli
 from air3d.inference import refine
+from air3d.training import diagnostics
 from air3d.training.checkpoint import load_checkpoint
 
 MODELS = {
-    "enumerate_counts": [],
+    "enumerate_counts": ["model.yaw_bins=4"],
     "ordered": ["model=supervised", "supervised=ordered"],
     "symmetric": ["model=supervised", "supervised=symmetric"],
 }
@@ -34,6 +35,7 @@ WAYS = {
 @pytest.fixture(autouse=True)
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(refine, "TURNS", 2)  # every operation takes long here
+    monkeypatch.setattr(diagnostics, "DRAWS", 2)
     with pretended_cuda(monkeypatch):
         yield
 

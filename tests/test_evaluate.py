@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory) -> Path:
-    return untrained(tmp_path_factory.mktemp("run"), Config(scene=SceneConfig(image_size=32)))
+    return untrained(tmp_path_factory.mktemp("run"), Config(scene=SceneConfig(image_size=16)))
 
 
 def test_from_the_command_line(run_dir):
@@ -65,11 +65,11 @@ def test_a_data_set_is_judged_and_another_scenes_refused(run_dir, tmp_path):
         generate_py.main(cli.compose("generate", [f"out={tmp_path / name}", "scenes=3", *words]))
         return tmp_path / name
 
-    out, same = tmp_path / "out", generated("same", "scene.image_size=32")
+    out, same = tmp_path / "out", generated("same", "scene.image_size=16")
     evaluate(f"run={run_dir}", f"data={same}", f"out={out}")
     written = json.loads((out / "metrics.json").read_text())
     assert written["scenes"] == 3 and written["data"] == str(same)
-    shapes = "scene.image_size=32", "scene.catalogue=shapes", "scene.min_objects=3"
+    shapes = "scene.image_size=16", "scene.catalogue=shapes", "scene.min_objects=3"
     for data, said in [
         (generated("larger", "scene.image_size=40"), "40 x 40 pixels"),
         (generated("shapes", *shapes), "cube|sphere|cylinder"),

@@ -20,8 +20,9 @@ from air3d.training.trainer import Trainer
 )
 def test_single_object_is_learned_without_a_label(tmp_path: Path, size: int, steps: int) -> None:
     """An untrained network already looks at what is unexplained, so finding within 5 cm alone would show little."""
-    words = [f"scene.image_size={size}", f"trainer.steps={steps}", f"trainer.validate_every={steps}"]
-    config = cli.typed(cli.compose("train", ["scene=single_object", *words, f"run_dir={tmp_path}"]), Config)
+    few = [f"trainer.validate_every={steps}", "trainer.validation_scenes=128"]
+    words = ["scene=single_object", f"scene.image_size={size}", f"trainer.steps={steps}", *few, f"run_dir={tmp_path}"]
+    config = cli.typed(cli.compose("train", words), Config)
     torch.manual_seed(config.seed)
     Trainer(build(config), tmp_path, Tracker(tmp_path, config.plain(), "disabled")).fit()
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import wandb
 from evaluating import calibrated_quickly
 
 import compare
@@ -52,4 +53,5 @@ def in_process(runs: Path, *words: str) -> list[str]:
     with pytest.MonkeyPatch.context() as patched, calibrated_quickly():
         patched.setattr(programs, "call", call)
         compare.main(cli.compose("compare", [*common(runs), *words], "compare"))
+    wandb.teardown()  # as at the end of a program: until then its service may not have written everything
     return started

@@ -70,8 +70,8 @@ def test_one_place_is_a_collapse_and_one_kind_of_object_is_not() -> None:
 
 def test_training_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A network whose presence is switched off finds nothing, from the first look to the last."""
-    options = ("scene=tabletop", "trainer.steps=2", "trainer.validate_every=1", "trainer.validation_scenes=24")
-    trainer = small_trainer(tmp_path, *options, "trainer.learning_rate=1e-9")
+    options = ("scene=tabletop", "scene.image_size=16", "trainer.steps=2", "trainer.validate_every=1")
+    trainer = small_trainer(tmp_path, *options, "trainer.validation_scenes=24", "trainer.learning_rate=1e-9")
     trainer.run.model.posterior.presence[-1].bias.data.fill_(-50.0)
     trainer.fit()
     assert trainer.validation.collapsed == "no object is ever detected"

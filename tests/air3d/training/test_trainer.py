@@ -23,7 +23,7 @@ def weights(trainer: Trainer) -> torch.Tensor:
 
 @pytest.mark.parametrize("choice", ["gradient=enumerate_counts", "gradient=nvil", "model=supervised"])
 def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path, choice: str) -> None:
-    options = ("trainer.steps=6", "trainer.validate_every=3", choice)
+    options = ("scene.image_size=16", "trainer.steps=6", "trainer.validate_every=3", choice)
     whole = small_trainer(tmp_path / "whole", *options)
     whole.fit()
 

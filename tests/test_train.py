@@ -1,0 +1,17 @@
+"""train.py: what it refuses to learn. Trainings themselves: tests/air3d/training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import train
+from air3d import cli
+from scenes.errors import UserError
+
+
+def test_optimisation_learns_nothing_and_says_where_it_belongs(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"evaluate\.py"):
+        train.main(cli.compose("train", ["model=direct", f"run_dir={tmp_path / 'run'}"]))
+    assert not (tmp_path / "run").exists()
