@@ -48,6 +48,7 @@ def test_any_build_of_the_pinned_torch_is_taken():
     (pin,) = (line for line in lines("constraints.txt") if canonical(line) == "torch")
     version = pin.split("==")[1]
     assert Requirement(pin).specifier.contains(f"{version}+cpu") and not Version(version).local
+    assert f"install torch {version} into" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_conda_environment_holds_every_runtime_dependency():
