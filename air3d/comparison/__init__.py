@@ -1,1 +1,1 @@
-"""Several models on the same tests: training what is missing, asking all of them, gathering what they said."""
+"""Several models on the same tests: training what is missing, evaluating all of them, collecting the results."""

@@ -1,4 +1,4 @@
-"""What all models of a comparison said, of every seed that is there."""
+"""The results of all models of a comparison, of every seed that is there."""
 
 from __future__ import annotations
 

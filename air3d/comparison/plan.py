@@ -1,4 +1,4 @@
-"""What a comparison is: models, each a training, and tests, each a set of scenes that all of them are asked about."""
+"""What a comparison is: models, each a training, and tests, each a set of scenes that all of them are evaluated on."""
 
 from __future__ import annotations
 
@@ -103,5 +103,5 @@ def word(value: Any) -> str:
 
 
 def request(test: TestSet) -> dict[str, Any]:
-    """The test as JSON gives it back, to tell whether it was this that was asked."""
+    """The test as JSON gives it back, to tell whether it was this that was evaluated."""
     return plain(asdict(test))

@@ -1,4 +1,4 @@
-"""Average precision: whether the surest of what is said is right, at several distances."""
+"""Average precision: whether the surest predictions are right, at several distances."""
 
 from __future__ import annotations
 

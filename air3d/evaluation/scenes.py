@@ -53,7 +53,7 @@ class EvaluateConfig:
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"{name}={value}: give at least 1")
         if self.init not in ("random", "air"):
-            raise UserError(f"init={self.init}: random, or air for the network's answer")
+            raise UserError(f"init={self.init}: random, or air for the network's predictions")
         if self.init == "air" and self.model is None:
             raise UserError("init=air is for model=direct: give both")
         check_counting(self.counting)

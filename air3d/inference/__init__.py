@@ -1,1 +1,1 @@
-"""From pictures to objects: the greedy pass, counting, regions, refinement and search, and how answers are written."""
+"""From pictures to objects: the greedy pass, counting, regions, refinement and search, and predictions written down."""

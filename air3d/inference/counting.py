@@ -52,7 +52,7 @@ def by_likelihood(
     """`infer`, with the rho_t of q(n) above instead of what the network says."""
     every = infer(model, pictures, view, steps, least=-1.0)
     log_likelihoods = torch.stack([log_likelihood(image, pictures, sigma) for image in every.images], -1)
-    costs = torch.stack([cost(*said) for said in zip(every.proposals, every.poses, strict=True)], -1)
+    costs = torch.stack([cost(*step) for step in zip(every.proposals, every.poses, strict=True)], -1)
     log_q = count_posterior(log_likelihoods - up_to(costs), model.prior.min_objects)
     present = torch.arange(steps, device=log_q.device) < log_q.argmax(-1, keepdim=True)
     images = list(every.images)

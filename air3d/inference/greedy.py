@@ -1,4 +1,4 @@
-"""From pictures to lists of objects with a trained network: one pass, the most probable answer at every step."""
+"""From pictures to lists of objects with a trained network: one pass, the most probable object at every step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Inference:
     images: the picture painted so far after 0, 1, .. steps, each [batch, height, width, 3]; absent objects are not
         painted, so the last one is the reconstruction.
     rho: the probability that object t is there if the t - 1 before it are.
-    proposals, poses: what the network said at each step (none where there is no network).
+    proposals, poses: what the network predicts at each step (none where there is no network).
     """
 
     objects: Objects

@@ -178,7 +178,7 @@ def coverage(
     for sure, right, n in zip(x, y, scenes, strict=True):
         axes.annotate(f"{n:.0f}", (sure, right), (-12, -3), textcoords="offset points", ha="right", fontsize=8,
                       color=COLOURS[2])  # fmt: skip
-    axes.set(xlabel="how sure the answer is", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.04))
+    axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.04))
     axes.legend(frameon=False, loc="upper left", fontsize=8)
     save(figure, path)
 

@@ -1,7 +1,7 @@
-"""Has the posterior stopped looking at the picture? The ways in which AIR fails, told from its answers alone.
+"""Has the posterior stopped looking at the picture? The ways in which AIR fails, told from its predictions alone.
 
-The prior says how answers should vary: counts and identities are uniform, positions fill the table. A network that
-gives (nearly) all held-out pictures the same answer has found what costs least on average; none was seen to come back.
+The prior says how predictions should vary: counts and identities are uniform, positions fill the table. A network that
+predicts the same of (nearly) all held-out pictures has found what costs least on average; none was seen to come back.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from torch import Tensor
 from air3d.model.prior import Prior
 from scenes.objects import Objects
 
-ALIKE = 0.98  # share of the answers
-FEW = 20  # answers from which nothing is concluded
-RARE = 0.7  # of what the prior says is an identity's share of the answers when it is being given up
+ALIKE = 0.98  # share of the predictions
+FEW = 20  # predictions from which nothing is concluded
+RARE = 0.7  # of what the prior says is an identity's share of the predictions when it is being given up
 UNLIKELY = 4.0  # standard deviations: so few of an identity are no accident
 CLOSE = 0.05  # spread of all positions, as a share of the table's
 
 
 def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
-    """In words what (nearly) every answer to a batch of held-out pictures has in common; None where they vary."""
+    """In words what (nearly) every prediction of a batch of held-out pictures has in common; None where they vary."""
     present = torch.as_tensor(found.presence) > 0.5
     count, identity = present.sum(1), torch.as_tensor(found.identity)[present]
     if prior.max_objects > prior.min_objects and len(count) >= FEW and (most := common(count)) is not None:
@@ -40,7 +40,7 @@ def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
     return None
 
 
-def common(answers: Tensor) -> int | None:
-    """The answer that nearly all have in common."""
-    values, numbers = answers.unique(return_counts=True)
-    return int(values[numbers.argmax()]) if numbers.max() >= ALIKE * len(answers) else None
+def common(predictions: Tensor) -> int | None:
+    """The prediction that nearly all have in common."""
+    values, numbers = predictions.unique(return_counts=True)
+    return int(values[numbers.argmax()]) if numbers.max() >= ALIKE * len(predictions) else None

@@ -26,7 +26,7 @@ REPORT_EVERY = 25
 """Steps between two lines about training itself."""
 
 YOUNG = 0.5
-"""Until this share of the training, answers may still be all alike."""
+"""Until this share of the training, predictions may still be all alike."""
 
 
 class Trainer(TrainingState):

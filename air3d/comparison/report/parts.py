@@ -43,7 +43,7 @@ def under_test(folder: Path, test: str, results: Sequence[Result]) -> Part:
 
 
 def circumstances(result: Result) -> str:
-    """What was asked about, and how objects were counted where it was not as usual."""
+    """What was tested on, and how objects were counted where it was not as usual."""
     explained = result.metrics.get("counting") == "likelihood"
     return result.metrics["scenes_from"] + (", counted by what explains the picture best." if explained else ".")
 
