@@ -23,15 +23,15 @@ from scenes.view import View
 
 def camera_scores(predicted: Objects, truth: Objects, told: View, taken: View, catalogue: Catalogue) -> dict[str, Any]:
     """`camera_position_error_median_m` over all pairs and `camera_rotation_error_median_deg` over detected objects of
-    the right identity; `told` is the view that the network knew, `taken` the one of the picture."""
+    the right identity that have a rotation (bodies of revolution would only dilute it); `told` is the view that the network knew, `taken` the one of the picture."""
     pairs = match(predicted, truth)
     rotation, place = camera_poses(to_numpy(predicted), catalogue, to_numpy(told))
     true_rotation, true_place = camera_poses(to_numpy(truth), catalogue, to_numpy(taken))
     guessed, given = (pairs.scene, pairs.predicted_slot), (pairs.scene, pairs.true_slot)
     distance = np.linalg.norm(place[guessed] - true_place[given], axis=-1)
-    judged = pairs.judged
-    fold = [catalogue.symmetries[k] for k in pairs.true["identity"][judged]]
-    turns = rotation_errors(rotation[guessed][judged], true_rotation[given][judged], fold)
+    fold = np.array(catalogue.symmetries)[pairs.true["identity"]]
+    judged = pairs.judged & (fold > 0)
+    turns = rotation_errors(rotation[guessed][judged], true_rotation[given][judged], fold[judged].tolist())
     return {
         "camera_position_error_median_m": over(np.median, distance),
         "camera_rotation_error_median_deg": over(np.median, turns),
