@@ -5,7 +5,7 @@ from __future__ import annotations
 import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from air3d import cli
 from air3d.splits import check_seed, dataset_seed
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_torch
+from renderers.sensor import photograph
 from renderers.visibility import visible_pixels
 from scenes.dataset import check_out, describe, write_dataset
 from scenes.errors import UserError
@@ -58,20 +59,25 @@ def main(settings: DictConfig) -> None:
         return
     objects = scene.batch(seed, indices, config.count)
     try:
-        write_dataset(config.out, info, scene.catalogue, objects, view, pictures(renderer, objects, view))
+        seeds = [(seed, index) for index in indices]
+        write_dataset(config.out, info, scene.catalogue, objects, view, pictures(renderer, objects, view, seeds))
     except KeyboardInterrupt:
         sys.exit(f"stopped: nothing is left of {config.out}")
     print(f"{config.out}: {config.scenes} pictures, scenes.json, manifest.json")
 
 
-def pictures(renderer: Renderer, objects: Objects, view: View) -> Iterator[tuple[np.ndarray, list[int]]]:
-    """For every scene its picture, uint8 [H, W, 3], and the visible pixels of each slot, with a progress bar."""
+def pictures(
+    renderer: Renderer, objects: Objects, view: View, seeds: Sequence[tuple[int, int]]
+) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """For every scene its picture, uint8 [H, W, 3], and the visible pixels of each slot, with a progress bar; `seeds`:
+    data-set seed and index of each."""
     with tqdm(total=len(objects), unit="scene", disable=None) as bar:
         for start in range(0, len(objects), BATCH):
             part = slice(start, start + BATCH)
             batch = to_torch(objects[part], renderer.device), to_torch(view[part], renderer.device)
             visible = visible_pixels(renderer, *batch).tolist()
-            for picture in zip(to_bytes(renderer.render(*batch)), visible, strict=True):
+            photographs = photograph(renderer.render(*batch), batch[1], seeds[part], bits=8)
+            for picture in zip(to_bytes(photographs), visible, strict=True):
                 yield picture
                 bar.update()
 

@@ -26,7 +26,7 @@ from scenes.labels import scene_labels
 from scenes.manifest import manifest
 from scenes.objects import Objects
 from scenes.reading import Dataset, read_dataset
-from scenes.scene import Scene
+from scenes.scene import Scene, SceneConfig
 from scenes.view import View
 from scenes.view_labels import background_name, view_labels
 
@@ -54,11 +54,16 @@ def describe(scene: Scene, view: View, seed: int, extra: dict[str, Any] | None =
         "units": UNITS,
         "catalogue": list(scene.catalogue.names),
         "fingerprints": {mesh.name: mesh.fingerprint for mesh in scene.catalogue.meshes},
-        "scene": asdict(scene.config),
+        "scene": settings_of(scene.config),
         "seed": seed,
         **view_labels(view)[0],
         **(extra or {}),
     }
+
+
+def settings_of(config: SceneConfig) -> dict[str, Any]:
+    """A scene's settings, without what varies where nothing does: such data sets are what they were before."""
+    return {name: value for name, value in asdict(config).items() if name != "vary" or config.vary}
 
 
 def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
