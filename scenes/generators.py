@@ -23,6 +23,7 @@ class Part(IntEnum):
     LAMP = 8
     SKY = 9
     TABLE_TOP = 10
+    RAYS = 11
 
 
 def generator(seed: int, index: int, part: Part) -> np.random.Generator:

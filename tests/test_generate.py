@@ -15,6 +15,7 @@ from air3d import cli
 from air3d.splits import dataset_seed, train_seed
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_numpy, to_torch
+from renderers.painters import Ours
 from renderers.sensor import photograph
 from renderers.visibility import visible_pixels
 from scenes.dataset import read_dataset
@@ -67,7 +68,7 @@ def test_every_picture_is_painted_under_its_own_view(script: ModuleType, monkeyp
     renderer, objects = build_renderer("streaming", scene), scene.batch(0, range(5))
     view = to_numpy(random_view(0, 5, 32, 24))
     monkeypatch.setattr(script, "BATCH", 2)
-    made = list(script.pictures(renderer, objects, view, [(0, row) for row in range(5)]))
+    made = list(script.pictures(Ours(renderer), renderer, objects, view, [(0, row) for row in range(5)]))
     for row, (picture, visible) in enumerate(made):
         alone = to_torch(objects[row]), to_torch(view[row])
         expected = to_bytes(photograph(renderer.render(*alone), alone[1], [(0, row)]))[0].astype(int)
