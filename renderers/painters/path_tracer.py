@@ -8,7 +8,7 @@ bright as ``renderers.shading`` paints it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +17,13 @@ from torch import Tensor
 
 from renderers.black_boxes.mitsuba import VARIANT, Mitsuba
 from renderers.painters.lights import Lights, drawn_lights, lights_of
+from renderers.painters.settings import PainterConfig
 from renderers.painters.table_tops import SIDE, drawn_table, table_of
 from renderers.settings import RendererConfig
 from scenes.generators import Part, generator
 from scenes.objects import Objects
 from scenes.scene import Scene
 from scenes.view import View
-
-if TYPE_CHECKING:
-    from renderers.painters import PainterConfig
 
 FAR_AWAY = 10.0  # metres to where a table ends: farther than any camera over it sees
 BELOW = 1e-4  # metres from an object's base to the table: what touches would be seen through what it stands on
