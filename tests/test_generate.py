@@ -24,6 +24,7 @@ from scenes.errors import UserError
 from scenes.scene import Scene, SceneConfig
 
 ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / "configs"
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,21 @@ def test_varied_pictures_are_photographed_and_their_worlds_are_told(script: Modu
             assert off[row][inside[row]].std() == pytest.approx(views.noise[row], rel=0.15, abs=1.2e-3)
     assert (inside.sum((1, 2, 3)) > 300).sum() >= 2
     assert data.info["scene"]["vary"]["noise"] == [0.0, 0.04]
+
+
+CHOICES = [
+    f"{group}={path.stem}" for group in ("scene", "painter", "level") for path in (CONFIGS / group).glob("*.yaml")
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_shipped_configuration_generates(script: ModuleType, tmp_path: Path, choice: str):
+    traced = "mitsuba" in choice or "path_traced" in choice
+    if traced:
+        pytest.importorskip("mitsuba", reason="Mitsuba is not installed: pip install -e '.[mitsuba]'")
+    generate(script, choice, *["painter.rays=1"] * traced, "scenes=2", "scene.image_size=16", f"out={tmp_path / 'set'}")
+    data = read_dataset(tmp_path / "set")
+    assert data.images.shape == (2, 16, 16, 3) and data.images.max() > 20
 
 
 def test_what_does_not_vary_is_not_written(script: ModuleType, tmp_path: Path):

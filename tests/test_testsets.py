@@ -17,7 +17,7 @@ from scenes.dataset import Dataset, read_dataset
 from scenes.scene import Scene, SceneConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-SETS = sorted((ROOT / "testsets").iterdir())
+SETS = sorted(folder for folder in (ROOT / "testsets").iterdir() if folder.is_dir())
 SEED, SCENES = 22, 200
 
 
@@ -27,7 +27,7 @@ def read(folder: Path) -> Dataset:
 
 def test_there_is_one_for_each_level() -> None:
     levels = {path.stem for path in (ROOT / "configs" / "level").glob("*.yaml")}
-    assert {folder.name for folder in SETS if folder.is_dir()} == levels and len(levels) == 3
+    assert {folder.name for folder in SETS} == levels and len(levels) == 3
 
 
 @pytest.mark.parametrize("folder", SETS, ids=lambda path: path.name)

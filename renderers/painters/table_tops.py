@@ -51,7 +51,7 @@ def drawn_table(seed: int, index: int) -> Float[np.ndarray, "row column 3"]:
     rng = generator(seed, index, Part.TABLE_TOP)
     shades = two_shades(rng)
     share = MATERIALS[rng.integers(len(MATERIALS))](rng)[..., None]
-    share = np.rot90(share, rng.integers(4))
+    share = np.rot90(share, int(rng.integers(4)))
     return np.clip(shades[0] + share * (shades[1] - shades[0]), 0, WHITEST)
 
 
