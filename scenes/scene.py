@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from scenes.objects import Objects
 from scenes.variation import Variation
 from scenes.view import AMBIENT, DIFFUSE, LIGHT, View
 from scenes.worlds import tinted, varied
+
+REMEMBERED = 64  # views, so that a batch of scenes and its views, asked for one after the other, are drawn once
 
 
 @dataclass
@@ -82,10 +85,11 @@ class Scene:
         light = config.light, config.ambient, config.diffuse
         self.configured = View.of(self.camera, *light, background=config.background)
         check_count(self.layout, self.catalogue, config.max_objects)
+        self._drawn = lru_cache(REMEMBERED)(partial(varied, self.configured, config.vary))
 
     def view(self, seed: int, index: int) -> View:
         """What picture number `index` of data set `seed` shows its objects in, a batch of one (numpy)."""
-        return varied(self.configured, self.config.vary, seed, index) if self.config.vary else self.configured
+        return self._drawn(seed, index) if self.config.vary else self.configured
 
     def views(self, seed: int, indices: Iterable[int]) -> View:
         """The views of several pictures as one batch; what all of them share is stored once."""
