@@ -5,7 +5,7 @@ from __future__ import annotations
 import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -16,6 +16,8 @@ from air3d import cli
 from air3d.splits import check_seed, dataset_seed
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_torch
+from renderers.painters import Painter, PainterConfig, build_painter
+from renderers.sensor import photograph
 from renderers.visibility import visible_pixels
 from scenes.dataset import check_out, describe, write_dataset
 from scenes.errors import UserError
@@ -36,6 +38,7 @@ class GenerateConfig:
     count: int | None = None
     scene: SceneConfig = field(default_factory=SceneConfig)
     renderer: RendererConfig = field(default_factory=RendererConfig)
+    painter: PainterConfig = field(default_factory=PainterConfig)
 
     def __post_init__(self) -> None:
         if not self.out:
@@ -49,29 +52,39 @@ def main(settings: DictConfig) -> None:
     config = cli.typed(settings, GenerateConfig, missing="give out=DIR, the folder to write")
     scene = Scene(config.scene)
     renderer = build_renderer(config.renderer.name, scene, config.renderer)
+    painter, stated = build_painter(config.painter, scene, renderer), config.painter.stated
     request = {"scenes": config.scenes, "count": config.count, "renderer": asdict(renderer.settings)}
+    if config.painter.name != "air3d":
+        request["painter"] = asdict(config.painter)
     seed, indices = dataset_seed(config.seed), range(config.scenes)
     view = scene.views(seed, indices)
-    info = describe(scene, view, config.seed, request)
+    info = describe(scene, view, config.seed, request, stated)
     if check_out(config.out, info):
         print(f"{config.out} already holds this data set, complete and unaltered")
         return
     objects = scene.batch(seed, indices, config.count)
     try:
-        write_dataset(config.out, info, scene.catalogue, objects, view, pictures(renderer, objects, view))
+        seeds = [(seed, index) for index in indices]
+        painted = pictures(painter, renderer, objects, view, seeds)
+        write_dataset(config.out, info, scene.catalogue, objects, view, painted, stated)
     except KeyboardInterrupt:
         sys.exit(f"stopped: nothing is left of {config.out}")
     print(f"{config.out}: {config.scenes} pictures, scenes.json, manifest.json")
 
 
-def pictures(renderer: Renderer, objects: Objects, view: View) -> Iterator[tuple[np.ndarray, list[int]]]:
-    """For every scene its picture, uint8 [H, W, 3], and the visible pixels of each slot, with a progress bar."""
+def pictures(
+    painter: Painter, renderer: Renderer, objects: Objects, view: View, seeds: Sequence[tuple[int, int]]
+) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """For every scene its picture, uint8 [H, W, 3], and the visible pixels of each slot, with a progress bar; the
+    renderer counts pixels. `seeds`: data-set seed and index of each."""
     with tqdm(total=len(objects), unit="scene", disable=None) as bar:
         for start in range(0, len(objects), BATCH):
             part = slice(start, start + BATCH)
             batch = to_torch(objects[part], renderer.device), to_torch(view[part], renderer.device)
             visible = visible_pixels(renderer, *batch).tolist()
-            for picture in zip(to_bytes(renderer.render(*batch)), visible, strict=True):
+            painted = painter(objects[part], view[part], seeds[part])
+            photographs = photograph(painted, to_torch(view[part]), seeds[part], bits=8)
+            for picture in zip(to_bytes(photographs), visible, strict=True):
                 yield picture
                 bar.update()
 

@@ -43,7 +43,16 @@ def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
         try:
             return hydra.compose(name, overrides)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(explain(str(error), hydra.compose(name), folder)) from error
+            raise UserError(explain(str(error), chosen(name, overrides, folder), folder)) from error
+
+
+def chosen(name: str, overrides: list[str], folder: str) -> DictConfig:
+    """What can be set where the choices among `overrides` are made, such as scene=, if they can be."""
+    choices = [word for word in overrides if Path(CONFIGS, folder, word.partition("=")[0]).is_dir()]
+    try:
+        return hydra.compose(name, choices)
+    except (HydraException, OmegaConfBaseException):
+        return hydra.compose(name)
 
 
 @contextmanager

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from scenes.arrays import numpy_of, shared, spread
 from scenes.objects import Objects
-from scenes.view import View
+from scenes.view import CAMERA, View
 
-CAMERA = ("intrinsics", "camera_rotation", "camera_translation")
 Described = TypeVar("Described", Objects, View)
 
 

@@ -26,9 +26,9 @@ from scenes.labels import scene_labels
 from scenes.manifest import manifest
 from scenes.objects import Objects
 from scenes.reading import Dataset, read_dataset
-from scenes.scene import Scene
+from scenes.scene import Scene, SceneConfig
 from scenes.view import View
-from scenes.view_labels import background_name, view_labels
+from scenes.view_labels import PARTS, background_name, view_labels
 
 __all__ = ["Dataset", "check_out", "describe", "read_dataset", "write_dataset"]
 
@@ -44,21 +44,29 @@ UNITS = {
 }
 
 
-def describe(scene: Scene, view: View, seed: int, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+def describe(
+    scene: Scene, view: View, seed: int, extra: dict[str, Any] | None = None, stated: Sequence[str] = tuple(PARTS)
+) -> dict[str, Any]:
     """The head of scenes.json: what decides the bytes of a data set, and what its pictures' views share.
 
-    view: of all pictures, numpy; extra: what the caller adds.
+    view: of all pictures, numpy; extra: what the caller adds; stated: the parts of the views that are told, see
+    `view_labels`: whoever reads the data set takes the others from elsewhere.
     """
     return {
         "format": FORMAT,
         "units": UNITS,
         "catalogue": list(scene.catalogue.names),
         "fingerprints": {mesh.name: mesh.fingerprint for mesh in scene.catalogue.meshes},
-        "scene": asdict(scene.config),
+        "scene": settings_of(scene.config),
         "seed": seed,
-        **view_labels(view)[0],
+        **view_labels(view, stated)[0],
         **(extra or {}),
     }
+
+
+def settings_of(config: SceneConfig) -> dict[str, Any]:
+    """A scene's settings, without what varies where nothing does: such data sets are what they were before."""
+    return {name: value for name, value in asdict(config).items() if name != "vary" or config.vary}
 
 
 def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
@@ -90,11 +98,12 @@ def write_dataset(
     objects: Objects,
     view: View,
     pictures: Iterable[tuple[np.ndarray, Sequence[int]]],
+    stated: Sequence[str] = tuple(PARTS),
 ) -> None:
     """Write a data set; it appears under its name only when complete.
 
     info: from `describe`; objects, view: numpy, of B scenes; pictures: for every scene in turn, uint8 [H, W, 3] and the
-    visible pixels of each slot, [N]. UserError where `out` is taken, or cannot be made.
+    visible pixels of each slot, [N]; stated: as in `describe`. UserError where `out` is taken, or cannot be made.
     """
     out = Path(out).absolute()
     if check_out(out, info):
@@ -102,8 +111,10 @@ def write_dataset(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with _appearing(out) as folder:
-            _write_backgrounds(folder, view)
-            _write_scenes(folder, info, catalogue, objects, view, pictures)
+            if "background" in stated:
+                _write_backgrounds(folder, view)
+            own = view_labels(view, stated)[1]
+            _write_scenes(folder, info, catalogue, objects, view, own, pictures)
             _write_json(folder / "manifest.json", manifest(folder, FORMAT))
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
@@ -129,10 +140,11 @@ def _write_scenes(
     catalogue: Catalogue,
     objects: Objects,
     view: View,
+    own: Sequence[dict[str, Any]],
     pictures: Iterable[tuple[np.ndarray, Sequence[int]]],
 ) -> None:
     (folder / "images").mkdir()
-    scenes, (_, own) = [], view_labels(view)
+    scenes = []
     for index, (image, visible) in enumerate(pictures):
         name = f"{index:06d}.png"
         Image.fromarray(image).save(folder / "images" / name)

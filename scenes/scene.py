@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,11 @@ from scenes.camera import Camera
 from scenes.catalogue import catalogue
 from scenes.layout import Layout, check_count, numbers, require, sample
 from scenes.objects import Objects
+from scenes.variation import Variation
 from scenes.view import AMBIENT, DIFFUSE, LIGHT, View
+from scenes.worlds import tinted, varied
+
+REMEMBERED = 64  # views, so that a batch of scenes and its views, asked for one after the other, are drawn once
 
 
 @dataclass
@@ -21,7 +26,8 @@ class SceneConfig(Layout):
 
     image_size: of the pictures in pixels: the side of a square, or [height, width]; background: colour of the table
     top, which fills the picture; light: direction towards it, world axes, of any length; ambient, diffuse: its parts,
-    together 1 at most; the rules of the table: see `Layout`.
+    together 1 at most; vary: what differs from picture to picture, nothing by default; the rules of the table: see
+    `Layout`.
     """
 
     name: str = "tabletop"
@@ -34,6 +40,7 @@ class SceneConfig(Layout):
     light: tuple[float, float, float] = LIGHT
     ambient: float = AMBIENT
     diffuse: float = DIFFUSE
+    vary: Variation = field(default_factory=Variation)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,10 +85,11 @@ class Scene:
         light = config.light, config.ambient, config.diffuse
         self.configured = View.of(self.camera, *light, background=config.background)
         check_count(self.layout, self.catalogue, config.max_objects)
+        self._drawn = lru_cache(REMEMBERED)(partial(varied, self.configured, config.vary))
 
     def view(self, seed: int, index: int) -> View:
         """What picture number `index` of data set `seed` shows its objects in, a batch of one (numpy)."""
-        return self.configured
+        return self._drawn(seed, index) if self.config.vary else self.configured
 
     def views(self, seed: int, indices: Iterable[int]) -> View:
         """The views of several pictures as one batch; what all of them share is stored once."""
@@ -91,7 +99,8 @@ class Scene:
         """Scene number `index` of data set `seed`, a batch of one: always the same, whatever else was made before."""
         view = self.view(seed, index)
         camera = self.camera if view is self.configured else view.camera(0)
-        return sample(self.layout, self.catalogue, camera, np.random.default_rng([seed, index]), count)
+        drawn = sample(self.layout, self.catalogue, camera, np.random.default_rng([seed, index]), count)
+        return tinted(drawn, self.config.vary, seed, index)
 
     def batch(self, seed: int, indices: Iterable[int], count: int | None = None) -> Objects:
         """Several scenes of data set `seed` as one batch."""

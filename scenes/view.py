@@ -7,7 +7,7 @@ through indexing, `repeat` and conversion: pictures that share a camera cost one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,10 @@ class View:
         arrays = {name: change(getattr(self, name)) for name in ARRAYS}
         return View(**arrays, height=self.height, width=self.width)
 
+    def behind(self, other: View) -> View:
+        """The same worlds behind the cameras of another view of as many pictures."""
+        return replace(self, **{name: getattr(other, name) for name in CAMERA}, height=other.height, width=other.width)
+
     def camera(self, row: int) -> Camera:
         """The camera of one picture."""
         fields_of_row = self.intrinsics[row], self.camera_rotation[row], self.camera_translation[row]
@@ -121,6 +125,7 @@ class View:
 
 
 SIZE = ("height", "width")
+CAMERA = ("intrinsics", "camera_rotation", "camera_translation")
 ARRAYS = tuple(field.name for field in fields(View) if field.name not in (*SIZE, "derived"))
 
 

@@ -7,6 +7,7 @@ backgrounds/) and `noise`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from scenes.arrays import shared
@@ -21,11 +22,13 @@ PARTS = {
 """Part of scenes.json -> its names there -> fields of `View`."""
 
 
-def view_labels(view: View) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The parts that all pictures of a view (numpy) share, and for each picture those that it has for itself."""
+def view_labels(view: View, stated: Sequence[str] = tuple(PARTS)) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The parts that all pictures of a view (numpy) share, and for each picture those that it has for itself; of the
+    `stated` parts alone."""
     common: dict[str, Any] = {}
     own: list[dict[str, Any]] = [{} for _ in range(len(view))]
-    for part, names in PARTS.items():
+    for part in stated:
+        names = PARTS[part]
         if all(shared(getattr(view, field)) for field in names.values()):
             common[part] = written(view, part, 0)
         else:

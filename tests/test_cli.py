@@ -16,7 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.parametrize(
     ("program", "offered", "not_offered"),
     [
-        ("train", ["scene: single_object, tabletop", "supervised: hungarian, ordered, symmetric"], "interpolation"),
+        (
+            "train",
+            ["scene: single_object, tabletop, tabletop_varied", "supervised: hungarian, ordered, symmetric"],
+            "interpolation",
+        ),
+        ("generate", ["painter: air3d, mitsuba", "level: path_traced_1, path_traced_2"], "gradient: "),
         ("compare", ["models: air, same_scenes, same_seconds", "interpolation"], "gradient: "),
     ],
 )

@@ -12,15 +12,19 @@ import pytest
 from render_tools import random_view
 
 from air3d import cli
+from air3d.cli import compose, typed
 from air3d.splits import dataset_seed, train_seed
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_numpy, to_torch
+from renderers.painters import Ours
+from renderers.sensor import photograph
 from renderers.visibility import visible_pixels
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
 from scenes.scene import Scene, SceneConfig
 
 ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / "configs"
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +70,52 @@ def test_every_picture_is_painted_under_its_own_view(script: ModuleType, monkeyp
     renderer, objects = build_renderer("streaming", scene), scene.batch(0, range(5))
     view = to_numpy(random_view(0, 5, 32, 24))
     monkeypatch.setattr(script, "BATCH", 2)
-    made = list(script.pictures(renderer, objects, view))
+    made = list(script.pictures(Ours(renderer), renderer, objects, view, [(0, row) for row in range(5)]))
     for row, (picture, visible) in enumerate(made):
         alone = to_torch(objects[row]), to_torch(view[row])
-        expected = to_bytes(renderer.render(*alone))[0].astype(int)
+        expected = to_bytes(photograph(renderer.render(*alone), alone[1], [(0, row)]))[0].astype(int)
         assert picture.shape == (32, 24, 3) and np.abs(picture - expected).max() <= 1
         assert visible == visible_pixels(renderer, *alone)[0].tolist()
     assert len(made) == 5 and sum(sum(visible) for _, visible in made) > 100
+
+
+def test_varied_pictures_are_photographed_and_their_worlds_are_told(script: ModuleType, tmp_path: Path):
+    words = ["scene=tabletop_varied", "scenes=4", "scene.image_size=32"]
+    generate(script, *words, f"out={tmp_path / 'set'}")
+    data, scene = read_dataset(tmp_path / "set"), Scene(typed(compose("generate", words).scene, SceneConfig))
+    views = scene.views(dataset_seed(0), range(4))
+    for name in ("light", "gain", "noise", "ambient"):
+        np.testing.assert_allclose(getattr(data.view, name), getattr(views, name), err_msg=name)
+    assert np.abs(data.view.background - views.background).max() <= 0.5 / 255 + 1e-9
+    painted = build_renderer("streaming", scene).render(to_torch(data.objects), to_torch(views))
+    off = data.images / 255 - painted.numpy()
+    inside = (painted.numpy() > 0.2) & (painted.numpy() < 0.8)
+    for row in range(4):
+        if inside[row].sum() > 300:
+            assert off[row][inside[row]].std() == pytest.approx(views.noise[row], rel=0.15, abs=1.2e-3)
+    assert (inside.sum((1, 2, 3)) > 300).sum() >= 2
+    assert data.info["scene"]["vary"]["noise"] == [0.0, 0.04]
+
+
+CHOICES = [
+    f"{group}={path.stem}" for group in ("scene", "painter", "level") for path in (CONFIGS / group).glob("*.yaml")
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_shipped_configuration_generates(script: ModuleType, tmp_path: Path, choice: str):
+    traced = "mitsuba" in choice or "path_traced" in choice
+    if traced:
+        pytest.importorskip("mitsuba", reason="Mitsuba is not installed: pip install -e '.[mitsuba]'")
+    generate(script, choice, *["painter.rays=1"] * traced, "scenes=2", "scene.image_size=16", f"out={tmp_path / 'set'}")
+    data = read_dataset(tmp_path / "set")
+    assert data.images.shape == (2, 16, 16, 3) and data.images.max() > 20
+
+
+def test_what_does_not_vary_is_not_written(script: ModuleType, tmp_path: Path):
+    generate(script, "scenes=1", f"out={tmp_path / 'set'}")
+    info = read_dataset(tmp_path / "set").info
+    assert "vary" not in info["scene"] and "painter" not in info, "data sets are what they were"
 
 
 def test_count_and_other_settings(script: ModuleType, tmp_path: Path):

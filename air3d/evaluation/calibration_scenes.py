@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from air3d.evaluation.matching import match
-from air3d.evaluation.scenes import render
+from air3d.evaluation.scenes import photographs
 from air3d.inference.conformal import ConformalRegions, Residuals, spread
 from air3d.inference.greedy import Predictor, infer
 from air3d.inference.predictions import Predictions, predict
@@ -37,10 +37,10 @@ def calibrate(
     model: Air, scene: Scene, seed: int, scenes: int = CALIBRATION_SCENES, predictor: Predictor = infer
 ) -> ConformalRegions:
     """Asks the network about scenes like those it was trained on with that seed; `predictor` as in `predict`."""
-    truth = scene.batch(calibration_seed(seed), range(scenes))
-    view = scene.views(calibration_seed(seed), range(scenes))
+    split, rows = calibration_seed(seed), range(scenes)
+    truth, view = scene.batch(split, rows), scene.views(split, rows)
     device, symmetry = model.renderer.device, scene.catalogue.symmetries
-    pictures = render(model.renderer, truth, view).to(device)
+    pictures = photographs(model.renderer, truth, view, [(split, row) for row in rows]).to(device)
     views = to_torch(view, device)
     predictions = predict(model, pictures, views, model.prior.steps, doing="calibrating", predictor=predictor)
     seen = residuals(predictions, truth, model.prior, symmetry)

@@ -38,13 +38,10 @@ class SceneChange:
         return replace(trained, **self.changes())
 
     def known_view(self, trained: Scene, view: View) -> View:
-        """What the network is told of pictures painted under `view`: the world of its training, behind the camera that
-        it knows of."""
-        world = trained.views(0, range(len(view)))
-        if not self.camera_known:
-            return world
-        names = ("intrinsics", "camera_rotation", "camera_translation")
-        return replace(world, **{name: getattr(view, name) for name in names})
+        """What the network is told of pictures painted under `view`: the world of its training, or the picture's own
+        where every picture of its training had one, behind the camera that it knows of."""
+        world = view if trained.config.vary else trained.views(0, range(len(view)))
+        return world.behind(view if self.camera_known else trained.configured.repeat(len(view)))
 
     def __str__(self) -> str:
         words = [f"{name}={list(x) if isinstance(x, tuple) else x}" for name, x in self.changes().items()]

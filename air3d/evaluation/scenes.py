@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from air3d.inference.search import SearchConfig
 from air3d.splits import check_seed, evaluation_seed
 from renderers.base import Renderer
 from renderers.convert import to_floats, to_torch
+from renderers.sensor import photograph
 from renderers.visibility import rotation_visible
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
@@ -87,14 +88,20 @@ def scenes_of(
             raise UserError("scene. changes what scenes are drawn, data= brings its own: give one of them")
         scenes = stored(settings.data, trained, settings.scenes)
         about = {"scenes_from": f"{len(scenes.truth)} scenes of {settings.data}", "data": settings.data}
-        return scenes, scenes.view, about
-    truth, view = held_out_scenes(scene, settings.seed, settings.scenes or 1000, settings.counts)
+        if settings.scene.camera_known:
+            return scenes, scenes.view, about
+        told = scenes.view.behind(to_torch(trained.configured.repeat(len(scenes.truth))))
+        return replace(scenes, view=told), scenes.view, {**about, "camera_known": False}
+    number = settings.scenes or 1000
+    truth, view = held_out_scenes(scene, settings.seed, number, settings.counts)
     shares = f" in equal shares of counts {settings.counts}" if settings.counts else ""
     changed = f", {settings.scene}" if settings.scene.changes() else ""
     words = f"{len(truth)} held-out scenes{shares}{changed}, seed {settings.seed}"
     about = {"scenes_from": words, "counts": settings.counts, "changed": settings.scene.changes()}
     told = view if not settings.scene.changes() else settings.scene.known_view(trained, view)
-    return Scenes(render(renderer, truth, view), truth, told), view, {**about, "seed": settings.seed}
+    rows = [index for _, each in held_out_rows(number, settings.counts) for index in each]
+    pictures = photographs(renderer, truth, view, [(evaluation_seed(settings.seed), row) for row in rows])
+    return Scenes(pictures, truth, told), view, {**about, "seed": settings.seed}
 
 
 def stored(folder: str, scene: Scene, scenes: int | None) -> Scenes:
@@ -115,22 +122,33 @@ def held_out_scenes(scene: Scene, seed: int, scenes: int, counts: Sequence[int] 
     What does not divide goes to the first counts. The scenes of one count do not depend on which others are asked for.
     Raises UserError for counts that cannot fit on the table.
     """
-    seed = evaluation_seed(seed)
+    split, rows = evaluation_seed(seed), held_out_rows(scenes, counts)
+    for count in counts or ():
+        check_count(scene.layout, scene.catalogue, count)
+    objects = Objects.stack([scene.batch(split, each, count) for count, each in rows])
+    return objects, scene.views(split, [index for _, each in rows for index in each])
+
+
+def held_out_rows(scenes: int, counts: Sequence[int] | None = None) -> list[tuple[int | None, range]]:
+    """The numbers of the test scenes, of each count. UserError for counts that cannot share that many scenes."""
     if counts is None:
-        return scene.batch(seed, range(scenes)), scene.views(seed, range(scenes))
+        return [(None, range(scenes))]
     if len(set(counts)) < len(counts) or not counts or min(counts) < 0 or scenes < len(counts):
         raise UserError(
             f"counts={list(counts)} with scenes={scenes}: give different whole numbers from 0, at least one scene each"
         )
-    for count in counts:
-        check_count(scene.layout, scene.catalogue, count)
     share, rest = divmod(scenes, len(counts))
-    rows = []
-    for i, count in enumerate(counts):
-        first = (count + 1) * SCENES_APART
-        rows.append(range(first, first + share + (i < rest)))
-    objects = Objects.stack([scene.batch(seed, each, count) for each, count in zip(rows, counts, strict=True)])
-    return objects, scene.views(seed, [index for each in rows for index in each])
+    first = [(count + 1) * SCENES_APART for count in counts]
+    return [
+        (count, range(at, at + share + (i < rest))) for i, (count, at) in enumerate(zip(counts, first, strict=True))
+    ]
+
+
+def photographs(
+    renderer: Renderer, truth: Objects, view: View, seeds: Sequence[tuple[int, int]], batch_size: int = 100
+) -> Float[Tensor, "batch height width 3"]:
+    """The pictures of true scenes with the noise of their sensors; `seeds`: data-set seed and index of each."""
+    return photograph(render(renderer, truth, view, batch_size), to_torch(view), seeds)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from air3d.training.state import TrainingState
 from air3d.training.tracking import Tracker
 from air3d.training.validation import Validation
 from renderers.convert import to_torch
+from renderers.sensor import photograph
 from scenes.errors import NotFinite, UserError
 from scenes.objects import Objects
 from scenes.view import View
@@ -109,7 +110,8 @@ class Trainer(TrainingState):
         rows = range(self.step * batch, (self.step + 1) * batch)
         objects, device = scene.batch(seed, rows), self.run.config.device
         view = to_torch(scene.views(seed, rows), device)
-        return self.run.renderer.render(to_torch(objects, device), view), view, objects
+        painted = self.run.renderer.render(to_torch(objects, device), view)
+        return photograph(painted, view, [(seed, row) for row in rows]), view, objects
 
     def report(self, values: dict[str, float], bar: tqdm) -> None:
         bar.update()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from air3d.evaluation.metrics import score
-from air3d.evaluation.scenes import render
+from air3d.evaluation.scenes import photographs
 from air3d.files import atomic
 from air3d.inference.greedy import Inference, infer
 from air3d.model.batches import concatenate
@@ -38,7 +38,8 @@ class Validation:
         seed, rows = validation_seed(run.config.seed), range(trainer.validation_scenes)
         self.truth, view = run.scene.batch(seed, rows), run.scene.views(seed, rows)
         self.view = to_torch(view, run.config.device)
-        self.pictures = render(run.renderer, self.truth, view, CHUNK).to(run.config.device)
+        seeds = [(seed, row) for row in rows]
+        self.pictures = photographs(run.renderer, self.truth, view, seeds, CHUNK).to(run.config.device)
         self.symmetry = run.scene.catalogue.symmetries
         self.sigma = trainer.schedule.sigma
         self.count_accuracy: float | None = None  # of the last call, as the next

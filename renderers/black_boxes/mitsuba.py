@@ -61,7 +61,12 @@ class Mitsuba:
     def paint(self, objects: Objects, view: View) -> Float[np.ndarray, "height width 7"]:
         """One scene: light of the lamp (3), alpha (1) and albedo (3), all 0 where there is only background."""
         lamp = self.library.load_dict(lamp_of(view))
-        world: dict[str, Any] = {"type": "scene", "light": lamp, "sensor": self.sensor(view.camera(0))}
+        world = {"type": "scene", "light": lamp, "sensor": self.sensor(view.camera(0), RAYS), **self.shapes(objects)}
+        return np.array(self.library.render(self.library.load_dict(world), integrator=self.integrator, seed=0))
+
+    def shapes(self, objects: Objects) -> dict[str, Any]:
+        """The objects of one scene where they stand, for Mitsuba's description of a scene."""
+        world: dict[str, Any] = {}
         rotations, translations = world_poses(objects, self.catalogue)
         for slot in np.flatnonzero(objects.presence[0]):
             identity, place = int(objects.identity[0, slot]), np.eye(4)
@@ -74,7 +79,7 @@ class Mitsuba:
             world |= {f"shapes{identity}" if own else f"tinted{slot}": group}
             placed = self.library.ScalarTransform4f(place.tolist())
             world[f"object{slot}"] = {"type": "instance", "shapes": group, "to_world": placed}
-        return np.array(self.library.render(self.library.load_dict(world), integrator=self.integrator, seed=0))
+        return world
 
     def group(self, identity: int, tint: Float[np.ndarray, "3"] | None = None) -> Any:
         """A mesh with its normals and colours, or those times a tint."""
@@ -90,11 +95,11 @@ class Mitsuba:
         values.update()
         return self.library.load_dict({"type": "shapegroup", "mesh": result})
 
-    def sensor(self, camera: Camera) -> Any:
-        """Mitsuba's view axes are ours: +X left, +Y up, +Z into the scene."""
+    def sensor(self, camera: Camera, rays: int) -> Any:
+        """A camera of so many rays a pixel. Mitsuba's view axes are ours: +X left, +Y up, +Z into the scene."""
         fx, fy, cx, cy = camera.intrinsics
         if not math.isclose(fx, fy, rel_tol=1e-6):
-            raise UserError(f"the black box 'mitsuba' has square pixels only: fx={fx:g} and fy={fy:g} must be equal")
+            raise UserError(f"Mitsuba has square pixels only: fx={fx:g} and fy={fy:g} must be equal")
         place = np.eye(4)
         place[:3, :3], place[:3, 3] = camera.rotation, camera.position
         film = {"width": camera.width, "height": camera.height, "rfilter": {"type": "box"}}
@@ -102,7 +107,7 @@ class Mitsuba:
         lens = {"fov": math.degrees(2 * math.atan(camera.width / fx / 2)), "fov_axis": "x"}
         lens |= {"principal_point_offset_x": 0.5 - (cx + 0.5) / camera.width, "near_clip": NEAR, "far_clip": FAR}
         lens |= {"principal_point_offset_y": 0.5 - (cy + 0.5) / camera.height}
-        sampler = {"type": "multijitter", "sample_count": RAYS}
+        sampler = {"type": "multijitter", "sample_count": rays}
         placed = self.library.ScalarTransform4f(place.tolist())
         parts = {"type": "perspective", "to_world": placed, "film": film, "sampler": sampler}
         return self.library.load_dict(parts | lens)

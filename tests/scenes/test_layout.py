@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from air3d.cli import compose, typed
 from scenes.errors import UserError
 from scenes.layout import support
 from scenes.objects import Objects
@@ -157,7 +158,7 @@ def test_nine_fit_the_default_table():
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configurations(path: Path):
-    config = SceneConfig(**yaml.safe_load(path.read_text()))
+    config = typed(compose("train", [f"scene={path.stem}"]).scene, SceneConfig)
     assert config.name == path.stem
     scene = Scene(config)
     counts = scene.batch(0, range(60)).count

@@ -11,6 +11,8 @@ import torch
 from evaluating import evaluate
 from small_runs import untrained
 
+import generate
+from air3d.cli import compose
 from air3d.evaluation.scene_changes import SceneChange
 from air3d.evaluation.scenes import EvaluateConfig, held_out_scenes, render, scenes_of
 from air3d.model.attention import table_shares
@@ -20,6 +22,7 @@ from renderers import build_renderer
 from renderers.convert import to_torch
 from scenes.errors import UserError
 from scenes.scene import Scene, SceneConfig
+from scenes.variation import Variation
 
 HIGHER = (0.0, -0.67, 1.42)
 
@@ -49,6 +52,31 @@ def test_what_is_told():
     untold = SceneChange(camera_position=HIGHER, camera_known=False).known_view(trained, shown.views(0, range(3)))
     assert len(untold) == 3 and untold.camera(0).close_to(trained.camera)
     assert not shown.camera.close_to(trained.camera)
+
+
+def test_where_every_picture_has_a_world_of_its_own_it_is_told():
+    change = SceneChange(camera_position=HIGHER, camera_known=False)
+    trained = Scene(SceneConfig(vary=Variation(noise=(0.0, 0.1))))
+    view = Scene(change.applied(trained.config)).views(5, range(3))
+    told = change.known_view(trained, view)
+    np.testing.assert_array_equal(told.noise, view.noise)
+    assert told.camera(0).close_to(trained.camera) and not told.camera(0).close_to(view.camera(0))
+
+
+def test_a_data_sets_cameras_are_told_or_not(run_dir, tmp_path):
+    words = ["scene.image_size=32", "+scene.vary.turn=3.0", "+scene.vary.noise=[0.02,0.02]", "scenes=3"]
+    generate.main(compose("generate", [*words, f"out={tmp_path / 'set'}"]))
+    run = load_run(run_dir)
+    for known in (True, False):
+        settings = EvaluateConfig("run", data=str(tmp_path / "set"), scene=SceneChange(camera_known=known))
+        scenes, taken, about = scenes_of(settings, run.scene, run.scene, run.renderer)
+        assert scenes.view.camera(1).close_to(taken.camera(1) if known else run.scene.camera)
+        assert not taken.camera(1).close_to(run.scene.camera) and scenes.view.noise.tolist() == pytest.approx(
+            [0.02] * 3
+        )
+        assert about.get("camera_known", True) == known
+    evaluate(f"run={run_dir}", f"data={tmp_path / 'set'}", "scene.camera_known=false", f"out={tmp_path / 'out'}")
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["camera_known"] is False
 
 
 def test_a_network_that_is_told_looks_through_the_new_camera(run_dir):

@@ -11,10 +11,11 @@ from small_runs import small_trainer
 from air3d import cli
 
 CONFIGS = Path(cli.CONFIGS)
+ELSEWHERE = ("compare", "painter", "level")  # comparison/test_plan.py, tests/test_generate.py
 SHIPPED = [
     f"{folder.name}={file.stem}"
     for folder in sorted(CONFIGS.iterdir())
-    if folder.is_dir() and folder.name != "compare"  # is of several trainings: comparison/test_plan.py
+    if folder.is_dir() and folder.name not in ELSEWHERE
     for file in sorted(folder.glob("[!_]*.yaml"))
     if file.stem != "direct"  # is not trained: inference/test_search.py
 ]
