@@ -23,7 +23,8 @@ from scenes.view import View
 
 def camera_scores(predicted: Objects, truth: Objects, told: View, taken: View, catalogue: Catalogue) -> dict[str, Any]:
     """`camera_position_error_median_m` over all pairs and `camera_rotation_error_median_deg` over detected objects of
-    the right identity that have a rotation (bodies of revolution would only dilute it); `told` is the view that the network knew, `taken` the one of the picture."""
+    the right identity that have a rotation (bodies of revolution would only dilute it). `told` is the view that the
+    network knew, `taken` the one of the picture."""
     pairs = match(predicted, truth)
     rotation, place = camera_poses(to_numpy(predicted), catalogue, to_numpy(told))
     true_rotation, true_place = camera_poses(to_numpy(truth), catalogue, to_numpy(taken))

@@ -33,8 +33,8 @@ class Refiner:
         self.renderer, self.prior, self.sigma, self.steps = renderer, prior, sigma, steps
 
     def refined(self, pictures: Float[Tensor, "picture height width 3"], view: View, found: Inference) -> Inference:
-        """A network's predictions with each object turned round and all poses descended; identities and counts stay, and
-        so does how sure it is."""
+        """A network's predictions with each object turned round and all poses descended; identities and counts stay,
+        and so does how sure it is."""
         objects = replace(found.objects, presence=found.objects.presence.float())
         for slot in range(objects.slots):
             objects = self.turned_among_others(pictures, view, objects, slot)
