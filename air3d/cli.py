@@ -42,7 +42,7 @@ def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
     with composing(str(Path(CONFIGS, folder))):
         try:
             return hydra.compose(name, overrides)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: scene=3
             raise UserError(explain(str(error), chosen(name, overrides, folder), folder)) from error
 
 
@@ -51,7 +51,7 @@ def chosen(name: str, overrides: list[str], folder: str) -> DictConfig:
     choices = [word for word in overrides if Path(CONFIGS, folder, word.partition("=")[0]).is_dir()]
     try:
         return hydra.compose(name, choices)
-    except (HydraException, OmegaConfBaseException):
+    except (HydraException, OmegaConfBaseException, ValueError):
         return hydra.compose(name)
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
             ["scene: single_object, tabletop, tabletop_varied", "supervised: hungarian, ordered, symmetric"],
             "interpolation",
         ),
-        ("generate", ["painter: air3d, mitsuba", "level: path_traced_1, path_traced_2"], "gradient: "),
+        ("generate", ["painter: air3d, mitsuba", "testset: path_traced_1, path_traced_2"], "gradient: "),
         ("compare", ["models: air, same_scenes, same_seconds", "interpolation"], "gradient: "),
     ],
 )

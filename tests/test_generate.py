@@ -98,7 +98,7 @@ def test_varied_pictures_are_photographed_and_their_worlds_are_told(script: Modu
 
 
 CHOICES = [
-    f"{group}={path.stem}" for group in ("scene", "painter", "level") for path in (CONFIGS / group).glob("*.yaml")
+    f"{group}={path.stem}" for group in ("scene", "painter", "testset") for path in (CONFIGS / group).glob("*.yaml")
 ]
 
 
@@ -139,6 +139,9 @@ def test_a_data_set_is_no_training_set():
         (["scene.repeats=false", "count=5"], "5 objects without repeats"),
         (["scene.catalogue=cutlery"], "no catalogue 'cutlery'"),
         (["out="], "give out=DIR"),
+        (["scene=3"], "must be a string"),
+        (["testset=path_traced_4"], "did you mean path_traced_"),
+        (["scene=tabletop_varied", "scene.vary.noise=[0.2,0.1]"], "two rising numbers"),
         (["scnes=4"], "did you mean scenes"),
     ],
 )

@@ -26,7 +26,7 @@ def read(folder: Path) -> Dataset:
 
 
 def test_there_is_one_for_each_level() -> None:
-    levels = {path.stem for path in (ROOT / "configs" / "level").glob("*.yaml")}
+    levels = {path.stem for path in (ROOT / "configs" / "testset").glob("*.yaml")}
     assert {folder.name for folder in SETS} == levels and len(levels) == 3
 
 
@@ -34,7 +34,7 @@ def test_there_is_one_for_each_level() -> None:
 def test_they_are_intact_and_of_the_command_that_docs_name(folder: Path) -> None:
     """Pictures need Mitsuba; what stands in them does not."""
     assert (folder / "manifest.json").is_file()
-    data, composed = read(folder), compose("generate", [f"level={folder.name}", "out=x"])
+    data, composed = read(folder), compose("generate", [f"testset={folder.name}", "out=x"])
     config = typed(composed.scene, SceneConfig)
     assert data.images.shape == (SCENES, 64, 64, 3) and data.info["seed"] == SEED
     assert PainterConfig(**data.info["painter"]) == typed(composed.painter, PainterConfig)

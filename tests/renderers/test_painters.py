@@ -131,7 +131,7 @@ def test_drawn_tables_reach_from_black_to_white_and_are_their_pictures_own() -> 
 
 def test_levels_add_up() -> None:
     """Each level varies what the one before it varies, and something more; none varies what a view cannot say."""
-    composed = [compose("generate", [f"level=path_traced_{level}", "out=x"]) for level in (1, 2, 3)]
+    composed = [compose("generate", [f"testset=path_traced_{level}", "out=x"]) for level in (1, 2, 3)]
     scenes = [typed(each.scene, SceneConfig).vary for each in composed]
     painters = [typed(each.painter, PainterConfig) for each in composed]
     assert [each.name for each in painters] == ["mitsuba"] * 3 and all(each.own_lights for each in painters)
@@ -224,7 +224,7 @@ def test_a_level_is_generated_by_one_command(tmp_path: Path) -> None:
     from scenes.dataset import read_dataset
 
     for name in ("one", "two"):
-        words = ["level=path_traced_3", "scenes=2", "painter.rays=1", "scene.image_size=32", f"out={tmp_path / name}"]
+        words = ["testset=path_traced_3", "scenes=2", "painter.rays=1", "scene.image_size=32", f"out={tmp_path / name}"]
         generate.main(compose("generate", words))
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
     assert len(files) == 4

@@ -11,7 +11,7 @@ from small_runs import small_trainer
 from air3d import cli
 
 CONFIGS = Path(cli.CONFIGS)
-ELSEWHERE = ("compare", "painter", "level")  # comparison/test_plan.py, tests/test_generate.py
+ELSEWHERE = ("compare", "painter", "testset")  # comparison/test_plan.py, tests/test_generate.py
 SHIPPED = [
     f"{folder.name}={file.stem}"
     for folder in sorted(CONFIGS.iterdir())
