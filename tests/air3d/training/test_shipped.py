@@ -26,7 +26,8 @@ def test_every_shipped_configuration_takes_two_steps(tmp_path: Path, choice: str
     if choice == "renderer=pytorch3d":
         pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
     taught = ["model=supervised"] if choice.startswith("supervised=") else []
-    little = ("scene.image_size=16", "trainer.steps=2", "trainer.batch=2", "trainer.validation_scenes=2")
+    size = 8 if choice == "renderer=reference" else 16  # it is slow
+    little = (f"scene.image_size={size}", "trainer.steps=2", "trainer.batch=2", "trainer.validation_scenes=2")
     trainer = small_trainer(tmp_path, choice, *taught, *little)
     before = [parameter.detach().clone() for parameter in trainer.parameters]
     trainer.fit()
