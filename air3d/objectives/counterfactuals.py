@@ -20,6 +20,7 @@ from air3d.model.latents.rotation import Yaw
 from air3d.model.likelihood import log_likelihood
 from air3d.model.policies import Sample, sample_of
 from scenes.objects import Objects
+from scenes.view import View
 
 
 @dataclass
@@ -29,6 +30,15 @@ class Counterfactuals:
     yaw_expectation: Float[Tensor, " picture"] | None
     identity_expectation: Float[Tensor, " batch"] | None
     wake_phase: Float[Tensor, " picture"] | None
+
+
+@dataclass
+class Place:
+    """The part of a `Step` that it takes to paint another object there: the canvas before it, picture and view."""
+
+    before: Tensor
+    pictures: Float[Tensor, "batch height width 3"]
+    view: View
 
 
 @dataclass(frozen=True)
@@ -73,19 +83,18 @@ class CounterfactualEvaluator:
         rows = self.turns[drawn(step).choices["identity"]].nonzero().squeeze(-1)
         if not len(rows):
             return nothing, nothing
-        step = select_rows(step, rows)
-        values, choice = self.per_bin(step, yaws[rows]), yaw_of(step).choice
+        place, objects = select_rows(Place(step.before, step.pictures, step.view), rows), step.decision.objects[rows]
+        values, choice = self.per_bin(place, objects, yaws[rows]), yaw_of(step).choice[rows]
         values = values - values.mean(1, keepdim=True)
         expected, cross_entropy = (choice.probs * values).sum(1), wake_cross_entropy(values, choice.logits)
         return nothing.index_put((rows,), expected), nothing.index_put((rows,), cross_entropy)
 
     @torch.no_grad()
-    def per_bin(self, step: Step, yaws: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch bin"]:
+    def per_bin(self, place: Place, objects: Objects, yaws: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch bin"]:
         """log p(x | .., yaw) of each object at each of these yaws."""
-        objects = step.decision.objects
         # one after the other: canvases for all of them would not stay in a cache
         turned = (replace(objects, rotation=yaw[:, None]) for yaw in yaws.T.contiguous())
-        return torch.stack([self.log_likelihood(step, other) for other in turned], 1)
+        return torch.stack([self.log_likelihood(place, other) for other in turned], 1)
 
     def identity_expectation(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
         """E F_t over the identities of each object, less the F_t of the one that was drawn; and their wake-phase
@@ -118,11 +127,11 @@ class CounterfactualEvaluator:
         other = sample_of(step.proposal.identity, pose, {"identity": identity, **choices}, before.noise)
         return self.log_likelihood(step, other.objects) - other.kl
 
-    def log_likelihood(self, step: Step, objects: Objects) -> Float[Tensor, " batch"]:
+    def log_likelihood(self, place: Place | Step, objects: Objects) -> Float[Tensor, " batch"]:
         """log p(x | ..) with these objects on the canvas before the step."""
         renderer = self.air.renderer
-        image = renderer.develop(renderer.paint(step.before, objects, step.view), step.view)
-        return log_likelihood(image, step.pictures, self.sigma)
+        image = renderer.develop(renderer.paint(place.before, objects, place.view), place.view)
+        return log_likelihood(image, place.pictures, self.sigma)
 
 
 def drawn(step: Step) -> Sample:
