@@ -16,6 +16,7 @@ from air3d.model.latents import LATENTS, Latent
 from air3d.model.prior import Prior
 from renderers.convert import to_numpy
 from scenes.catalogue import Catalogue
+from scenes.objects import Objects
 from scenes.poses import camera_poses, world_rotations
 from scenes.view import View
 
@@ -42,21 +43,26 @@ class Serializer:
         of = spread(predictions, self.prior, self.catalogue.symmetries)
         regions = self.conformal.regions(of, predictions.objects.identity.flatten().numpy(), self.level)
         counts = log_count_posterior(predictions.rho.double().logit(), self.prior.min_objects).exp().tolist()
-        poses, scenes = self.poses(predictions, view), []
+        objects = to_numpy(predictions.objects)
+        poses, scenes = self.poses(objects, view), []
         for index, error in enumerate(predictions.unexplained.tolist()):
-            present = np.flatnonzero(predictions.objects.presence[index].numpy()).tolist()
+            present = np.flatnonzero(objects.presence[index]).tolist()
             scenes.append(
                 {
                     "count": {str(n): share for n, share in enumerate(counts[index])},
-                    "objects": [self.entry(predictions, index, slot, regions) | poses[index][slot] for slot in present],
+                    "objects": [
+                        self.entry(predictions, objects, index, slot, regions) | poses[index][slot] for slot in present
+                    ],
                     "mean_square": error,
                     "doubtful": error > self.conformal.largest_error,
                 }
             )
         return scenes
 
-    def entry(self, predictions: Predictions, index: int, slot: int, regions: Spread) -> dict[str, Any]:
-        """One object of one picture.
+    def entry(
+        self, predictions: Predictions, objects: Objects, index: int, slot: int, regions: Spread
+    ) -> dict[str, Any]:
+        """One object of one picture; `objects` are those of the predictions, in numpy.
 
         shape; every latent of the table (3d_coords in metres, rotation in radians, None for a body of revolution);
         identity: the probability of every mesh; presence: that it is there; region: of `level`, half the axes of the
@@ -64,7 +70,6 @@ class Serializer:
         """
         row, identity = index * predictions.steps + slot, int(predictions.objects.identity[index, slot])
         symmetry, names = self.catalogue.symmetries[identity], self.catalogue.names
-        objects = to_numpy(predictions.objects)
         values = {
             WRITTEN_AS.get(latent.name, latent.name): latent.written(
                 getattr(objects, latent.name)[index, slot], symmetry
@@ -83,13 +88,10 @@ class Serializer:
             },
         }
 
-    def poses(self, predictions: Predictions, view: View) -> list[list[dict[str, Any]]]:
+    def poses(self, objects: Objects, view: View) -> list[list[dict[str, Any]]]:
         """Full poses of every slot, in the world and in the camera's axes (scenes/poses.py)."""
-        objects = to_numpy(predictions.objects)
-        world, (rotation, translation) = (
-            world_rotations(objects, self.catalogue),
-            camera_poses(objects, self.catalogue, to_numpy(view)),
-        )
+        world = world_rotations(objects, self.catalogue)
+        rotation, translation = camera_poses(objects, self.catalogue, to_numpy(view))
         return [
             [
                 {

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from renderers.projection import once
 from scenes.view import View, shared
 
 STRIDE = 4
@@ -82,6 +83,10 @@ def table_points(view: View, height: float = 0.0) -> Float[Tensor, "#batch cell 
 
     Cells that look at or above the horizon get the point of the plane far ahead of the camera.
     """
+    return once(view, ("table points", height), lambda: _table_points(view, height))
+
+
+def _table_points(view: View, height: float) -> Float[Tensor, "#batch cell 2"]:
     cameras = view.intrinsics, view.camera_rotation, view.camera_translation
     one = all(map(shared, cameras))
     intrinsics, rotation, translation = (x[0] if one else x for x in cameras)

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from air3d.model.distributions import Choice, LogitNormal
-from renderers.projection import rows, times
+from renderers.projection import once, rows, times
 from scenes.catalogue import Catalogue
 from scenes.view import View
 
@@ -49,11 +49,8 @@ class RingSampler(nn.Module):
         """Where the rings about base points `position` (metres) lie in the picture, in the units of grid_sample:
         (x, y) from -1 at the left and upper border to 1 at the right and lower one."""
         around = (self.around[identity] + position[:, None, None]).flatten(1, 2)
-        rotation, translation = (rows(x, 1).to(around) for x in (view.camera_rotation, view.camera_translation))
+        rotation, translation, scale, shift = once(view, ("rings", around.dtype), lambda: through(view, around.dtype))
         seen = (times(around, rotation) + translation[:, None]).unflatten(1, self.around.shape[1:3])
-        sides = view.intrinsics.new_tensor([view.width, view.height])
-        focal, centre = view.intrinsics[:, None, None].split(2, -1)
-        scale, shift = (-2 * focal / sides).to(seen), ((2 * centre + 1) / sides - 1).to(seen)
         return seen[..., :2] * scale / seen[..., 2:].clamp_min(1e-3) + shift
 
     def forward(
@@ -61,6 +58,16 @@ class RingSampler(nn.Module):
     ) -> Float[Tensor, "batch channel ring angle"]:
         grid = self.grid(identity, position, view)
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def through(view: View, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What leads through the cameras: R and T, and in the units of grid_sample the factor on x / z and y / z and what
+    is added."""
+    rotation, translation = (rows(x, 1) for x in (view.camera_rotation, view.camera_translation))
+    sides = view.intrinsics.new_tensor([view.width, view.height])
+    focal, centre = view.intrinsics[:, None, None].split(2, -1)
+    numbers = rotation, translation, -2 * focal / sides, (2 * centre + 1) / sides - 1
+    return tuple(x.to(dtype) for x in numbers)  # type: ignore[return-value]
 
 
 def yaws(angles: int) -> Float[Tensor, " angle"]:
