@@ -15,14 +15,17 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from air3d import cli
-from air3d.training.checkpoint import load_checkpoint, load_config, newer_settings, save_config
+from air3d.training.checkpoint import begin_with, load_checkpoint, load_config, newer_settings, save_config
 from air3d.training.config import Config, resumed
 from air3d.training.folder import begun, held
+from air3d.training.folder_trainer import FolderTrainer
 from air3d.training.provenance import environment, record
 from air3d.training.run import build
 from air3d.training.tracking import Mode, Tracker
 from air3d.training.trainer import Trainer
+from air3d.training.unlabelled import folder_data, same_folder
 from scenes.errors import UserError
+from scenes.manifest import sha256
 
 
 def main(settings: DictConfig) -> None:
@@ -46,18 +49,25 @@ def train(config: Config, run_dir: Path) -> None:
     torch.manual_seed(config.seed)
     run = build(config)
     state = load_checkpoint(run_dir / "last.pt") if config.resume else None
-    about = environment(run)
+    about, data = environment(run), folder_data(config, run.scene)
+    if state and data:
+        same_folder(data, state, run_dir)
+    elif config.init and not state:
+        weights = begin_with(run, config.init)
+        about["init"] = {"file": str(weights), "sha256": sha256(weights)}
+    if data:
+        about["data"] = data.about()
     save_config(config, run_dir)
     record(run_dir, state["step"] if state else 0, about)
     with tracker_of(config, run_dir, about, state["step"] if state else None) as tracker:
-        trainer = Trainer(run, run_dir, tracker)
+        trainer = FolderTrainer(run, run_dir, tracker, data) if data else Trainer(run, run_dir, tracker)
         if state:
             trainer.restore(state)
         print(f"{run_dir}: from step {trainer.step}, ctrl-C stops and keeps what is learned")
         trainer.fit()
     done = "stopped" if trainer.stopped else "done"
-    if trainer.validation.collapsed:
-        done = f"collapsed ({trainer.validation.collapsed}), {done}"
+    if trainer.collapsed:
+        done = f"collapsed ({trainer.collapsed}), {done}"
     print(f"{done} at step {trainer.step}, {trainer.seconds / 60:.1f} minutes of training; "
           f"go on: python train.py resume={run_dir}; look: python evaluate.py run={run_dir}")  # fmt: skip
     if trainer.stopped:

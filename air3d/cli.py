@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,10 @@ from scenes.errors import UserError, nearest
 MULTIRUN = ("-m", "--multirun")
 MOVED = {"experiment": "ablation"}
 """Groups of settings that had another name; compare.py has experiments still."""
+SHORT = {"train": {"data": "data.folder"}}
+"""Settings with a shorter name on the command line, by program."""
+FOLDERS = ("data.folder", "init")
+"""Settings of train.py that name something there is; any name is taken as it stands."""
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ended, as shells count."""
 T = TypeVar("T")
@@ -29,7 +33,8 @@ CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
 
 def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
     """Compose configs/FOLDER/NAME.yaml with the command line and call `main`; exit with 2 and one line on bad input."""
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in MULTIRUN)  # argparse wants it first
+    words = written_out(name, sys.argv[1:])
+    sys.argv[1:] = sorted(words, key=lambda word: word not in MULTIRUN)  # argparse wants it first
     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
     if len(overrides) == len(sys.argv) - 1:  # with a flag (--help, --multirun, ...) Hydra itself answers
         one_line(lambda: compose(name, overrides, folder))
@@ -37,8 +42,28 @@ def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
     one_line(program(lambda config: one_line(lambda: main(config))))
 
 
+def written_out(name: str, words: Sequence[str]) -> list[str]:
+    """The command line of a program with the settings' whole names. A file or folder there is gets quoted, so that
+    Hydra sees no grammar in `=`, a comma or a space in its name."""
+
+    def word(given: str) -> str:
+        key, equals, value = given.partition("=")
+        key = SHORT.get(name, {}).get(key, key)
+        literal = name in SHORT and key in FOLDERS and value and os.path.exists(value)
+        return f"{key}{equals}{quoted(value) if literal else value}"
+
+    return [word(given) for given in words]
+
+
+def quoted(value: str) -> str:
+    """A string as Hydra's grammar reads it back."""
+    inside = re.sub(r"(\\*)'", r"\1\1\\'", value)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", inside) + "'"
+
+
 def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
     """configs/FOLDER/NAME.yaml with overrides such as `scene=tabletop`. Raises UserError that names the nearest key."""
+    overrides = written_out(name, overrides)
     with composing(str(Path(CONFIGS, folder))):
         try:
             return hydra.compose(name, overrides)

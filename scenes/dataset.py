@@ -115,7 +115,8 @@ def write_dataset(
                 _write_backgrounds(folder, view)
             own = view_labels(view, stated)[1]
             _write_scenes(folder, info, catalogue, objects, view, own, pictures)
-            _write_json(folder / "manifest.json", manifest(folder, FORMAT))
+            known = {"fingerprints": info["fingerprints"]} if "fingerprints" in info else {}  # told without a label
+            _write_json(folder / "manifest.json", {**manifest(folder, FORMAT), **known})
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
 

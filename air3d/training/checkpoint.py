@@ -92,8 +92,11 @@ def identity_of(catalogue: Catalogue) -> dict[str, Any]:
     return {"identities": list(catalogue.names), "catalogue": catalogue.fingerprint}
 
 
-def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
-    """Put a checkpoint's weights into a run's model. Raises UserError if they belong to another scene or model."""
+def load_weights(
+    run: Run, state: dict[str, Any], path: Path, misfit: str = "the model of config.yaml: was config.yaml edited?"
+) -> None:
+    """Put a checkpoint's weights into a run's model. Raises UserError if they belong to another scene or model;
+    `misfit` is what they do not fit then, and what to do about it."""
     mine, theirs = identity_of(run.scene.catalogue), state.get("catalogue")
     if (names := state["identities"]) != mine["identities"]:
         raise UserError(f"{path} was trained on {', '.join(names)}, not on {', '.join(mine['identities'])}")
@@ -102,7 +105,7 @@ def load_weights(run: Run, state: dict[str, Any], path: Path) -> None:
     try:
         run.model.load_state_dict(renamed_weights(state["model"]))
     except RuntimeError as error:
-        raise UserError(f"{path} does not fit the model of config.yaml: was config.yaml edited?") from error
+        raise UserError(f"{path} does not fit {misfit}") from error
 
 
 def save_weights(path: Path, run: Run) -> None:
@@ -128,10 +131,26 @@ def read_weights(path: Path) -> dict[str, Any]:
 def load_run(run_dir: Path | str, device: str = "cpu") -> Run:
     """A trained run, ready for inference: the network that was released from it, otherwise the best checkpoint, or the
     last where there is no best yet. It runs on `device`, wherever it was trained."""
-    run_dir = Path(run_dir)
     run = build(replace(load_config(run_dir), device=device))
-    there = (path for name in (RELEASED, "best.pt") if (path := run_dir / name).exists())
-    path = next(there, run_dir / "last.pt")
-    load_weights(run, read_weights(path) if path.name == RELEASED else load_checkpoint(path), path)
+    load_weights(run, *trained_weights(Path(run_dir)))
     run.model.eval()
     return run
+
+
+def trained_weights(run_dir: Path) -> tuple[dict[str, Any], Path]:
+    """What a run learned, as `load_weights` takes it, and the file it is from: the network that was released, otherwise
+    the best checkpoint, or the last."""
+    there = (path for name in (RELEASED, "best.pt") if (path := run_dir / name).exists())
+    path = next(there, run_dir / "last.pt")
+    return read_weights(path) if path.name == RELEASED else load_checkpoint(path), path
+
+
+def begin_with(run: Run, run_dir: Path | str) -> Path:
+    """Put what another run learned into a new one, and say from which file. Nothing else of it is taken over: neither
+    the optimiser's state nor its place in the schedules. UserError where the objects or the sizes differ."""
+    theirs, mine = load_config(run_dir).plain()["model"], run.config.plain()["model"]
+    differ = [f"model.{name}={value}" for name, value in theirs.items() if name != "name" and value != mine[name]]
+    misfit = f"this model: its settings are {' '.join(differ)}" if differ else "this model"
+    state, path = trained_weights(Path(run_dir))
+    load_weights(run, state, path, misfit)
+    return path

@@ -56,6 +56,22 @@ class TrainerConfig:
 
 
 @dataclass
+class DataConfig:
+    """Unlabelled pictures to learn from. folder: where they lie; painted: the share of each batch that is painted
+    scenes nevertheless; held_out: the share of the folder that is not learned from but validated on."""
+
+    folder: str | None = None
+    painted: float = 0.5
+    held_out: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.painted <= 1:
+            raise UserError(f"data.painted={self.painted}: give a share from 0 (the folder alone) to 1")
+        if not 0 < self.held_out <= 0.5:
+            raise UserError(f"data.held_out={self.held_out}: give a share above 0, at most 0.5")
+
+
+@dataclass
 class LoggerConfig:
     """Where the numbers go besides the run's own folder: wandb, `offline`, `online` or `disabled`."""
 
@@ -78,22 +94,27 @@ class Config:
     gradient: GradientConfig = field(default_factory=GradientConfig)
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     seed: int = 0
     device: str = "cpu"
+    init: str | None = None
     run_dir: str | None = None
     resume: str | None = None
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        if self.data.folder is not None and self.model.name == "supervised":
+            raise UserError("model=supervised learns from labels, which nobody gave data='s pictures: leave one out")
 
     def plain(self) -> dict[str, Any]:
         """Nested dictionaries of plain values, what config.yaml holds."""
         return OmegaConf.to_container(OmegaConf.create(asdict(self)))  # type: ignore[return-value]
 
 
-RESUMABLE = ("trainer.steps", "trainer.minutes", "logger.", "device=")
-"""What may change when a run goes on; everything else would make it another run."""
+RESUMABLE = ("trainer.steps", "trainer.minutes", "logger.", "device=", "data.folder=")
+"""What may change when a run goes on; everything else would make it another run. A folder may lie elsewhere now: that
+it holds the same pictures is looked at."""
 
 
 def resumed(stored: Config, overrides: Sequence[str], resume: str) -> Config:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from air3d.objectives import Weights
 from air3d.splits import train_seed
 from air3d.training.diagnostics import gradient_diagnostics
 from air3d.training.interrupts import Interrupts, handling
@@ -82,9 +83,8 @@ class Trainer(TrainingState):
         """One batch of scenes never seen before, one step of Adam."""
         self.begin_step()
         weights = self.settings.schedule.at(self.progress())
-        pictures, view, truth = self.scenes()
         try:
-            loss, values = self.objective(pictures, view, weights, truth if self.objective.labelled else None)
+            loss, values = self.loss(weights)
         except NotFinite as error:
             raise self.diverged() from error
         self.optimiser.zero_grad(set_to_none=True)
@@ -96,17 +96,27 @@ class Trainer(TrainingState):
             self.update(self.settings.schedule.rate(self.progress()))
         return {**values, "train/gradient_norm": norm.item()}
 
+    def loss(self, weights: Weights) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        """The objective of the step's pictures, and what to report of it."""
+        pictures, view, truth = self.scenes()
+        return self.objective(pictures, view, weights, truth if self.objective.labelled else None)
+
     def diverged(self) -> UserError:
         return UserError(
             f"the loss stopped being a number at step {self.step}: begin a new run with trainer.learning_rate="
             f"{self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma"
         )
 
+    @property
+    def painted(self) -> int:
+        """Painted scenes in each batch."""
+        return self.settings.batch
+
     @torch.no_grad()
     def scenes(self) -> tuple[Float[Tensor, "picture height width 3"], View, Objects]:
         """The next batch of the endless training stream, pictures, their views and the truth: step k always sees the
         same scenes."""
-        scene, batch, seed = self.run.scene, self.settings.batch, train_seed(self.run.config.seed)
+        scene, batch, seed = self.run.scene, self.painted, train_seed(self.run.config.seed)
         rows = range(self.step * batch, (self.step + 1) * batch)
         objects, device = scene.batch(seed, rows), self.run.config.device
         view = to_torch(scene.views(seed, rows), device)
@@ -116,11 +126,20 @@ class Trainer(TrainingState):
     def report(self, values: dict[str, float], bar: tqdm) -> None:
         bar.update()
         if self.validation.count_accuracy is not None:
-            bar.set_postfix_str(f"count accuracy {self.validation.count_accuracy:.1%}", refresh=False)
+            bar.set_postfix_str(self.so_far(), refresh=False)
         if self.step % REPORT_EVERY == 0:
             minutes = self.seconds / 60
             speed = self.settings.batch * self.step / self.seconds
             self.tracker.log(self.step, {**values, "perf/minutes": minutes, "perf/scenes_per_second": speed})
+
+    @property
+    def collapsed(self) -> str | None:
+        """What all predictions have in common that should not, in words."""
+        return self.validation.collapsed
+
+    def so_far(self) -> str:
+        """What the progress bar says of the last validation."""
+        return f"count accuracy {self.validation.count_accuracy:.1%}"
 
     def validate(self) -> None:
         """Look at held-out scenes; the objective says which checkpoint is the best. What is learned is on disk before
@@ -130,12 +149,20 @@ class Trainer(TrainingState):
             torch.manual_seed(self.run.config.seed)
             elbo = self.validation(self.step, self.seconds)
             self.diagnose()
-            scored = self.objective.validation_score(*self.validation.scenes, elbo)
+            scored = self.score(elbo)
         if self.validation.collapsed and self.progress() >= YOUNG:
             tqdm.write(
                 f"warning: collapsed: {self.validation.collapsed}. Try another seed, or a larger "
                 "trainer.schedule.wake_phase (see docs/method.md)"
             )
+        self.keep(scored)
+
+    def score(self, elbo: float) -> float:
+        """By what the best checkpoint is chosen; `elbo` is that of the held-out scenes."""
+        return self.objective.validation_score(*self.validation.scenes, elbo)
+
+    def keep(self, scored: float) -> None:
+        """Checkpoints after a validation."""
         if scored > self.best:
             self.save("best.pt", best=scored)
             self.best = scored
