@@ -22,7 +22,7 @@ from scenes.photographs import endings, read_photograph
 FEWEST = 20
 """Pictures with which anything can be learned and looked at."""
 
-MEMORY = 4 * 10**9
+MEMORY = 2 * 10**9
 """Bytes that pictures may take: all of them stay in memory, 12 kB each at 64 x 64."""
 
 NAMED = 5
@@ -96,7 +96,8 @@ def found(where: Path) -> tuple[Path, list[str], list[str]]:
         raise UserError(f"data={where} is a file: give a folder of pictures")
     kinds = endings()
     try:
-        own = any(path.suffix.lower() in kinds and path.is_file() for path in where.iterdir())
+        seen = (path for path in where.iterdir() if path.suffix.lower() in kinds and not path.name.startswith("."))
+        own = any(path.is_file() for path in seen)
     except OSError as error:
         raise UserError(f"data={where} cannot be read: {error.strerror}") from error
     root = where if own or not (where / "images").is_dir() else where / "images"

@@ -65,6 +65,8 @@ class DataConfig:
     held_out: float = 0.1
 
     def __post_init__(self) -> None:
+        if self.folder == "":
+            raise UserError("data= names no folder: give a folder of pictures, or null")
         if not 0 <= self.painted <= 1:
             raise UserError(f"data.painted={self.painted}: give a share from 0 (the folder alone) to 1")
         if not 0 < self.held_out <= 0.5:

@@ -52,5 +52,5 @@ def highest_shares(now: Counts, highest: Shares) -> list[tuple[int, int]]:
     total = sum(now)
     if total < FEW:
         return list(highest)
-    return [max(pair, key=lambda part: part[0] / part[1]) for pair in zip(highest or [(0, 1)] * len(now),
-            [(given, total) for given in now], strict=True)]  # fmt: skip
+    parts = [(given, total) for given in now]
+    return [max(pair, key=lambda part: part[0] / part[1]) for pair in zip(highest or parts, parts, strict=True)]

@@ -102,8 +102,8 @@ def painted(config: Config) -> int:
     number = round(share * batch)
     if (number == 0) != (share == 0) or (number == batch) != (share == 1):
         raise UserError(
-            f"data.painted={share:g} is {number} of trainer.batch={batch} pictures: give 0, 1, or a share from "
-            f"{1 / batch:.3g} to {1 - 1 / batch:.3g}"
+            f"data.painted={share:g} is {number} of trainer.batch={batch} pictures: give 0, 1, or a share that leaves "
+            "some of both"
         )
     return number
 
@@ -111,8 +111,8 @@ def painted(config: Config) -> int:
 def same_folder(data: FolderData, state: dict[str, Any], run_dir: Any) -> None:
     """A training goes on with the pictures that it began with: others would let it learn from what it is judged by,
     and no step would be what it would have been. UserError where they differ."""
-    if (before := state["folder"]["fingerprint"]) != data.unlabelled.fingerprint:
-        raise UserError(
-            f"{data.where} holds other pictures than when {run_dir} was begun ({data.unlabelled.fingerprint}, not "
-            f"{before}): put those back, or begin a new run with data={data.where} init={run_dir}"
-        )
+    again = f"begin a new run with data={data.where} init={run_dir}"
+    if "folder" not in state:
+        raise UserError(f"{run_dir} was begun without a folder of pictures: {again}")
+    if state["folder"]["fingerprint"] != data.unlabelled.fingerprint:
+        raise UserError(f"{data.where} holds other pictures than when {run_dir} was begun: put those back, or {again}")
