@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from air3d.cli import one_line
 from air3d.training.checkpoint import RELEASED, load_run, save_config, save_weights
+from air3d.training.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,12 +25,19 @@ def release(run_dir: Path, out: Path) -> None:
     """Write the three files."""
     run = load_run(run_dir)
     out.mkdir(parents=True, exist_ok=True)
-    save_config(replace(run.config, run_dir=f"runs/{out.name}", resume=None, device="cpu"), out)
+    save_config(unplaced(run.config, out.name), out)
     save_weights(out / RELEASED, run)
     shown = out.relative_to(ROOT) if out.is_relative_to(ROOT) else out  # it is written down in metrics.json
     command = [sys.executable, "evaluate.py", f"run={shown}", "scenes=1000", f"out={out / 'evaluation'}"]
     subprocess.run(command, cwd=ROOT, check=True)
     (out / "evaluation" / "metrics.json").replace(out / "metrics.json")
+
+
+def unplaced(config: Config, name: str) -> Config:
+    """The configuration without the paths of this machine: of a folder or a run that was learned from, the last name."""
+    folder, init = (where and Path(where).name for where in (config.data.folder, config.init))
+    data = replace(config.data, folder=folder)
+    return replace(config, data=data, init=init, run_dir=f"runs/{name}", resume=None, device="cpu")
 
 
 def main() -> None:

@@ -30,7 +30,9 @@ def test_the_picture_of_the_axes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_released_network_is_the_trained_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its numbers, and without a word about the machine it was trained on."""
-    run_dir, out = untrained(tmp_path / "run", small_config(tmp_path / "run", "scene.image_size=16")), tmp_path / "out"
+    learned_from = f"data={tmp_path / 'photos'}", f"init={tmp_path / 'other'}"
+    config = small_config(tmp_path / "run", "scene.image_size=16", *learned_from)
+    run_dir, out = untrained(tmp_path / "run", config), tmp_path / "out"
     release = script("release")["release"]
 
     def evaluated(command: list[str], **_: object) -> None:

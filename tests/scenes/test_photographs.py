@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ GREY = np.repeat(np.arange(0, 256, 16, dtype=np.uint8).reshape(4, 4).repeat(2, 0
 """8 x 8 pixels of sixteen greys in blocks of 2 x 2: at 4 x 4 each is a pixel."""
 
 
-def saved(path: Path, picture: Image.Image, **settings: object) -> Path:
+def saved(path: Path, picture: Image.Image, **settings: Any) -> Path:
     picture.save(path, **settings)
     return path
 

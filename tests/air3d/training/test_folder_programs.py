@@ -167,3 +167,16 @@ def test_the_command_line_reaches_the_training(tmp_path: Path, folder: Path, mon
     monkeypatch.setattr("sys.argv", ["train.py", f"resume={tmp_path / 'run'}", "trainer.steps=2", f"data={odd}"])
     cli.run("train", train.main)
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 2
+
+
+def test_ctrl_c_while_pictures_are_read_leaves_nothing(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scenes.unlabelled.read_photograph", interrupted)
+    monkeypatch.setattr("sys.argv", ["train.py", *SMALL, *TINY, f"run_dir={tmp_path / 'run'}", f"data={folder}"])
+    with pytest.raises(SystemExit) as left:
+        cli.run("train", train.main)
+    assert left.value.code == cli.INTERRUPTED and not (tmp_path / "run").exists()
