@@ -34,7 +34,7 @@ def release(run_dir: Path, out: Path) -> None:
 
 
 def unplaced(config: Config, name: str) -> Config:
-    """The configuration without the paths of this machine: of a folder or a run that was learned from, the last name."""
+    """The configuration without the paths of this machine: of what was learned from, the last names alone."""
     folder, init = (where and Path(where).name for where in (config.data.folder, config.init))
     data = replace(config.data, folder=folder)
     return replace(config, data=data, init=init, run_dir=f"runs/{name}", resume=None, device="cpu")
