@@ -15,6 +15,7 @@ from scenes.layout import Layout, check_count, numbers, require, sample
 from scenes.objects import Objects
 from scenes.variation import Variation
 from scenes.view import AMBIENT, DIFFUSE, LIGHT, View
+from scenes.view_states import ViewStates
 from scenes.worlds import tinted, varied
 
 REMEMBERED = 64  # views, so that a batch of scenes and its views, asked for one after the other, are drawn once
@@ -26,7 +27,8 @@ class SceneConfig(Layout):
 
     image_size: of the pictures in pixels: the side of a square, or [height, width]; background: colour of the table
     top, which fills the picture; light: direction towards it, world axes, of any length; ambient, diffuse: its parts,
-    together 1 at most; vary: what differs from picture to picture, nothing by default; the rules of the table: see
+    together 1 at most; vary: what differs from picture to picture, nothing by default; view: what of that a model is
+    given, and what it reads off the picture; the rules of the table: see
     `Layout`.
     """
 
@@ -41,6 +43,7 @@ class SceneConfig(Layout):
     ambient: float = AMBIENT
     diffuse: float = DIFFUSE
     vary: Variation = field(default_factory=Variation)
+    view: ViewStates = field(default_factory=ViewStates)
 
     def __post_init__(self) -> None:
         super().__post_init__()

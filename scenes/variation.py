@@ -18,6 +18,7 @@ BOUNDS = {
     "diffuse": (0.0, 1.0, "from 0 to 1"),
     "table": (0.0, 1.0, "from 0, black, to 1, white"),
     "noise": (0.0, 1.0, "a standard deviation from 0 to 1"),
+    "lamp": (0.0, 1.0, "a radius from 0 to 1, as the tangent of an angle"),
 }
 """Setting -> smallest, largest, in words."""
 
@@ -27,6 +28,7 @@ class Variation:
     """Ranges that every picture draws from, uniformly and each for itself; what is null or 0 is as configured.
 
     elevation: of the light above the table, in degrees, from any side; ambient, diffuse: the light's parts.
+    lamp: radius of the lamp, as the tangent of the angle at which the table sees it: how soft shadows are; null: none.
     exposure: of the whole picture: a factor 1 - exposure to 1 + exposure; white_balance: the same, for each channel.
     table: brightness of the table's own colour; colour: how far its channels may fall below that, as a share;
     gradient: how far its light may rise or fall from the middle of the picture to the border, as a share; texture: the
@@ -39,6 +41,7 @@ class Variation:
     elevation: Range | None = None
     ambient: Range | None = None
     diffuse: Range | None = None
+    lamp: Range | None = None
     exposure: float = 0.0
     white_balance: float = 0.0
     table: Range | None = None

@@ -32,6 +32,8 @@ class View:
     gain: [B, 3] of the light in red, green and blue: on objects, not on the background, which is as seen.
     background: [B, 3] a colour, or [B, H, W, 3] a picture of the empty table; in [0, 1].
     noise: [B] standard deviation of the sensor's noise; renderers paint none.
+    lamp: [B] radius of the lamp, as the tangent of the angle at which the table sees it; the larger, the softer are the
+        shadows on the table (`renderers.shadows`). With 0 there are none.
     height, width: in pixels.
     derived: what a renderer has computed of these numbers and may want again; never handed on.
     """
@@ -45,6 +47,7 @@ class View:
     gain: Array
     background: Array
     noise: Array
+    lamp: Array
     height: int
     width: int
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -58,6 +61,7 @@ class View:
         gain: float | Sequence[float] = 1.0,
         background: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0),
         noise: float = 0.0,
+        lamp: float = 0.0,
         batch: int = 1,
     ) -> View:
         """The same world (numpy) for `batch` pictures. `light` may have any length; `background` [3] or [H, W, 3].
@@ -74,7 +78,7 @@ class View:
         values = {"intrinsics": camera.intrinsics, "camera_rotation": camera.rotation,
                   "camera_translation": camera.translation, "light": np.divide(light, length), "ambient": ambient,
                   "diffuse": diffuse, "gain": np.broadcast_to(gain, 3), "background": background,
-                  "noise": noise}  # fmt: skip
+                  "noise": noise, "lamp": lamp}  # fmt: skip
         arrays = {name: spread(np.asarray(value, float)[None], batch) for name, value in values.items()}
         return View(**arrays, height=camera.height, width=camera.width)
 

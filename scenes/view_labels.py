@@ -1,7 +1,7 @@
 """Views in scenes.json: what all pictures share of their worlds stands in its head, what differs beside each picture.
 
 Four parts: `camera` (intrinsics fx, fy, cx, cy; rotation R and translation T; height, width: as in `Camera`), `light`
-(direction towards it, ambient, diffuse, gain), `background` (a colour, or the name of a picture of the empty table in
+(direction towards it, ambient, diffuse, gain; lamp where there are shadows), `background` (a colour, or the name of a picture of the empty table in
 backgrounds/) and `noise`.
 """
 
@@ -15,7 +15,7 @@ from scenes.view import View
 
 PARTS = {
     "camera": {"intrinsics": "intrinsics", "rotation": "camera_rotation", "translation": "camera_translation"},
-    "light": {"direction": "light", "ambient": "ambient", "diffuse": "diffuse", "gain": "gain"},
+    "light": {"direction": "light", "ambient": "ambient", "diffuse": "diffuse", "gain": "gain", "lamp": "lamp"},
     "background": {"background": "background"},
     "noise": {"noise": "noise"},
 }
@@ -42,7 +42,7 @@ def written(view: View, part: str, row: int) -> Any:
     values = {name: getattr(view, field)[row] for name, field in PARTS[part].items()}
     if part == "background" and values[part].ndim == 3:
         return background_name(row)
-    plain = {name: value.tolist() for name, value in values.items()}
+    plain = {name: value.tolist() for name, value in values.items() if name != "lamp" or value > 0}
     if part == "camera":
         plain |= {"height": view.height, "width": view.width}
     return plain.get(part, plain)

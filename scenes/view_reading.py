@@ -85,6 +85,7 @@ def parse_view(
         "ambient": number(light.get("ambient", AMBIENT), "light.ambient", path),
         "diffuse": number(light.get("diffuse", DIFFUSE), "light.diffuse", path),
         "gain": numbers(light.get("gain", [1.0, 1.0, 1.0]), 3, "light.gain", path),
+        "lamp": number(light.get("lamp", 0.0), "light.lamp", path),
         "noise": number(parts.get("noise", 0.0), "noise", path),
         "background": parse_background(parts.get("background", [0.0, 0.0, 0.0]), path, camera, open_background, size),
     }

@@ -46,6 +46,8 @@ def lit(view: View, ranges: Variation, rng: np.random.Generator) -> View:
     for name, each in (("ambient", share[1]), ("diffuse", share[2])):
         if (limits := getattr(ranges, name)) is not None:
             drawn[name] = np.array([between(limits, each)])
+    if ranges.lamp is not None:
+        drawn["lamp"] = np.array([rng.uniform(*ranges.lamp)])
     return replace(view, **drawn)
 
 

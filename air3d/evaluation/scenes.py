@@ -19,6 +19,7 @@ from air3d.splits import check_seed, evaluation_seed
 from renderers.base import Renderer
 from renderers.convert import to_floats, to_torch
 from renderers.sensor import photograph
+from renderers.shadows import shadowed
 from renderers.visibility import rotation_visible
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
@@ -156,7 +157,8 @@ def render(
     renderer: Renderer, truth: Objects, view: View, batch_size: int = 100
 ) -> Float[Tensor, "batch height width 3"]:
     """The pictures of true scenes, in float32 as training sees them."""
-    return torch.cat([renderer.render(*part) for part in parts_of(truth, view, renderer, batch_size)]).cpu()
+    parts = parts_of(truth, view, renderer, batch_size)
+    return torch.cat([renderer.render(part, shadowed(renderer, part, world)) for part, world in parts]).cpu()
 
 
 def visible_rotations(

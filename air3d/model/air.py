@@ -2,10 +2,11 @@
 
 Eslami et al., "Attend, Infer, Repeat: Fast Scene Understanding with Generative Models", NIPS 2016, arXiv 1603.08575.
 
+    first    read the world off the picture: the empty table, the noise             (world.believed)
     repeat   look at the picture, at what is painted already and at the difference   (posterior.propose)
              decide on an identity, a position and a yaw                             (a policy: policies.py)
-             paint that object onto the canvas                                       (renderer.paint)
-             compare the canvas with the picture                                     (likelihood.log_likelihood)
+             paint that object onto the canvas, in its colour                        (Air.paint)
+             compare the canvas with the picture                                     (Air.log_likelihood)
 
 The bound sums the counts exactly, because every prefix of objects is painted on the way (elbo.py):
 
@@ -15,7 +16,7 @@ The bound sums the counts exactly, because every prefix of objects is painted on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -23,14 +24,17 @@ from einops import repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds, stack_terms
+from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds, stack_steps, stack_terms
 from air3d.model.latents import LATENTS, Latent
-from air3d.model.likelihood import log_likelihood
+from air3d.model.likelihood import log_likelihood, log_likelihood_with_outliers
 from air3d.model.policies import Decision, Policy, Sample, sample
 from air3d.model.posterior import Posterior, PosteriorConfig, Proposal
 from air3d.model.prior import Prior
+from air3d.model.unexplained import in_colours, in_noise
+from air3d.model.world import World
 from renderers.base import Renderer, empty_table
 from renderers.convert import channels_first
+from renderers.recolour import front, own_colour, recoloured
 from scenes.layout import support
 from scenes.objects import Objects
 from scenes.scene import Scene
@@ -41,22 +45,47 @@ Observed = TypeVar("Observed")
 
 
 @dataclass
+class Place:
+    """What it takes to paint a step's object, or another one there, and to compare it, B rows.
+
+    before: the canvas without the object; view: the world that is painted, which the model is `told` (it is that of a
+    painting) or believes (it was read off the picture).
+    """
+
+    before: Tensor
+    pictures: Float[Tensor, "batch height width 3"]
+    view: View
+    told: bool
+
+
+@dataclass
+class Painted:
+    """A canvas with one more object on it, its picture, and what the object's colour costs in the bound, nats."""
+
+    canvas: Tensor
+    image: Float[Tensor, "batch height width 3"]
+    colour_cost: Float[Tensor, " batch"] | None
+
+
+@dataclass
 class Step:
     """One step of the unrolled posterior, B rows: what it looked at, what it said, what was decided and painted.
 
-    `before` is the canvas without the object and `seen` its picture, `image` the picture with it; `closeup` is the
-    picture and what `seen` lacks of it. `first` are the rows of the first sample of each picture.
+    `seen` is the picture of the canvas without the object, `painted` that with it; `closeup` is the picture and what
+    the canvas, in the world that is believed, lacks of it. `first` are the rows of the first sample of each picture.
     """
 
-    pictures: Float[Tensor, "batch height width 3"]
-    view: View
+    place: Place
     closeup: Float[Tensor, "batch 6 height width"]
     proposal: Proposal
     decision: Decision
-    before: Tensor
     seen: Float[Tensor, "batch height width 3"]
-    image: Float[Tensor, "batch height width 3"]
+    painted: Painted
     samples: int = 1
+
+    @property
+    def image(self) -> Float[Tensor, "batch height width 3"]:
+        return self.painted.image
 
     @property
     def first(self) -> slice:
@@ -64,16 +93,24 @@ class Step:
 
 
 class Air(nn.Module):
-    """The generative model (prior and renderer) together with its inference network."""
+    """The generative model (prior and renderer) together with its inference network. `sigma`: the pixel noise by which
+    objects are coloured when nothing else is said."""
 
     def __init__(
-        self, scene: Scene, renderer: Renderer, config: PosteriorConfig, latents: Sequence[type[Latent]] = LATENTS
+        self,
+        scene: Scene,
+        renderer: Renderer,
+        config: PosteriorConfig,
+        latents: Sequence[type[Latent]] = LATENTS,
+        sigma: float = 0.3,
     ):
         super().__init__()
         low, high = support(scene.layout, scene.catalogue)
         self.prior = Prior(scene.layout.min_objects, scene.layout.max_objects, low.tolist(), high.tolist())
-        self.posterior = Posterior(config, scene.catalogue, self.prior, latents)
-        self.renderer, self.latents = renderer, tuple(latents)
+        self.world = World(scene.config.view, scene.configured)
+        look = in_noise if scene.config.view.background == "inferred" else in_colours
+        self.posterior = Posterior(config, scene.catalogue, self.prior, latents, look)
+        self.renderer, self.latents, self.sigma = renderer, tuple(latents), sigma
 
     def generate(self, objects: Objects, view: View) -> Float[Tensor, "batch height width 3"]:
         """The mean of p(x | z): the picture of whole scenes."""
@@ -86,25 +123,63 @@ class Air(nn.Module):
         steps: int,
         policy: Policy,
         samples: int = 1,
+        told: bool = False,
+        sigma: float | None = None,
     ) -> Iterator[Step]:
-        """Attend, infer, repeat: `steps` times, `samples` rows for each picture, decisions by `policy`."""
-        each, views = repeat(pictures, EACH_SAMPLE, sample=samples), view.repeat(samples)
+        """Attend, infer, repeat: `steps` times, `samples` rows for each picture, decisions by `policy`.
+
+        `view` is what is said of the pictures. The network believes of it what `scene.view` allows. What is painted,
+        and compared with the pictures, is the world that is believed, too, unless the model is `told` the true one: a
+        painting's.
+        """
+        each, known = repeat(pictures, EACH_SAMPLE, sample=samples), self.world.believed(pictures, view)
+        believed = known.repeat(samples)
+        views = view.repeat(samples) if told and known is not view else believed
         canvas, state = self.renderer.blank(views), self.posterior.start(len(each))
         image = self.renderer.develop(canvas, views)
+        shown = self.shown(image, canvas, views, believed)
         stem = self.posterior.encoder.stem(channels_first(pictures))
         # before anything is decided, all samples of a picture see the same
-        features = repeat(self.look(stem, pictures, image[::samples], view), EACH_SAMPLE, sample=samples)
+        features = repeat(self.look(stem, pictures, shown[::samples], known), EACH_SAMPLE, sample=samples)
         stem = repeat(stem, EACH_SAMPLE, sample=samples)
         for index in range(steps):
             if index:
-                features = self.look(stem, each, image, views)
-            proposal = self.posterior.propose(features, state, views)
-            closeup = self.closeup(each, image, views)
-            decision = policy(self.posterior, proposal, closeup, views)
-            before, canvas = canvas, self.renderer.paint(canvas, decision.objects, views)
-            seen, image = image, self.renderer.develop(canvas, views)
-            state = proposal.state
-            yield Step(each, views, closeup, proposal, decision, before, seen, image, samples)
+                features = self.look(stem, each, shown, believed)
+            proposal = self.posterior.propose(features, state, believed)
+            closeup = self.closeup(each, shown, believed)
+            decision = policy(self.posterior, proposal, closeup, believed)
+            place = Place(canvas, each, views, told)
+            painted, seen = self.paint(place, decision.objects, sigma), image
+            canvas, image, state = painted.canvas, painted.image, proposal.state
+            shown = self.shown(image, canvas, views, believed)
+            yield Step(place, closeup, proposal, decision, seen, painted, samples)
+
+    def paint(self, place: Place, objects: Objects, sigma: float | None = None) -> Painted:
+        """One more object, in the colour that explains the picture best where that is open (`colour`)."""
+        view, prior = place.view, self.world.colours(place.told)
+        after = self.renderer.paint(place.before, objects, view)
+        image = self.renderer.develop(after, view)
+        if prior is None:
+            return Painted(after, image, None)
+        own = own_colour(self.renderer, place.before, after)
+        with torch.no_grad():
+            lacking = place.pictures - image
+            excess, cost = prior.posterior(front(self.renderer, own, after), lacking, sigma or self.sigma)
+        after = recoloured(after, own, excess)
+        return Painted(after, self.renderer.develop(after, view), cost)
+
+    def log_likelihood(self, image: Float[Tensor, "batch height width 3"], place: Place, sigma: float) -> Tensor:
+        """log p(x | z) of a painted picture, nats, [batch]."""
+        if share := self.world.states.outliers:
+            return log_likelihood_with_outliers(image, place.pictures, sigma, share)
+        return log_likelihood(image, place.pictures, sigma)
+
+    def shown(self, image: Tensor, canvas: Tensor, painted: View, believed: View) -> Tensor:
+        """The canvas in the world that the network believes."""
+        if painted is believed:
+            return image
+        with torch.no_grad():
+            return self.renderer.develop(canvas, believed)
 
     def look(self, stem: Tensor, pictures: Tensor, image: Tensor, view: View) -> Tensor:
         """Features [batch, channel, row, column] of what is seen now."""
@@ -130,23 +205,30 @@ class Air(nn.Module):
         samples: int,
         sigma: float,
         observe: Callable[[Step], Observed] | None = None,
+        told: bool = False,
     ) -> tuple[ElboTerms, list[Observed]]:
         """`samples` draws of the posterior for each picture, with as many objects as the prior has, as terms of the
-        bound. `observe` is called with every step, for what only some estimators need."""
-        likelihoods, proposals, drawn, observed = [], [], [], []
-        for step in self.unroll(pictures, view, self.prior.max_objects, sample, samples):
+        bound. `observe` is called with every step, for what only some estimators need; `told` as in `unroll`."""
+        likelihoods, colours, proposals, drawn, observed = [], [], [], [], []
+        for step in self.unroll(pictures, view, self.prior.max_objects, sample, samples, told, sigma):
             assert isinstance(step.decision, Sample)
             if not likelihoods:
-                likelihoods.append(log_likelihood(step.seen, step.pictures, sigma))
-            likelihoods.append(log_likelihood(step.image, step.pictures, sigma))
+                likelihoods.append(self.log_likelihood(step.seen, step.place, sigma))
+            likelihoods.append(self.log_likelihood(step.image, step.place, sigma))
+            colours.append(step.painted.colour_cost)
             if observe is not None:
                 observed.append(observe(step))
             proposals.append(step.proposal)
             drawn.append(step.decision)
-        return stack_terms(likelihoods, [p.presence_logit for p in proposals], drawn, samples), observed
+        terms = stack_terms(likelihoods, [p.presence_logit for p in proposals], drawn, samples)
+        if colours[0] is not None:
+            terms = replace(terms, kl=terms.kl + stack_steps(colours, samples))
+        return terms, observed
 
-    def elbo(self, pictures: Float[Tensor, "picture height width 3"], view: View, sigma: float) -> Tensor:
-        """The bound of one draw for each picture, nats, [picture]."""
-        terms, _ = self.elbo_terms(pictures, view, 1, sigma)
+    def elbo(
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, sigma: float, told: bool = False
+    ) -> Tensor:
+        """The bound of one draw for each picture, nats, [picture]; `told` as in `unroll`."""
+        terms, _ = self.elbo_terms(pictures, view, 1, sigma, told=told)
         log_q = log_count_posterior(terms.presence_logit, self.prior.min_objects)
         return expected_bound(log_q, prefix_bounds(terms, self.prior.log_count)).squeeze(1)

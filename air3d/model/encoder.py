@@ -7,33 +7,29 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from air3d.model.unexplained import STRIDE, Unexplained
 from renderers.projection import once
 from scenes.view import View, shared
-
-STRIDE = 4
-
-NOTICEABLE = 0.1
-"""How different a colour must be, mean of the three channels in [0, 1], to be more than noise."""
 
 
 class Encoder(nn.Module):
     """Picture, canvas and what is still unexplained between them, to a map of features at a quarter of the side.
 
     The last seven channels are plain: colours of the picture, what the canvas lacks of them, and how much is
-    `unexplained`.
+    `unexplained` (`air3d.model.unexplained`).
 
     The first convolution is linear, so its share that sees only the picture is computed once per picture
     (`stem`) and reused by every sample and every step.
     """
 
-    def __init__(self, width: int, channels: int):
+    def __init__(self, width: int, channels: int, unexplained: Unexplained):
         super().__init__()
         self.picture = convolution(3, width, 4, stride=2)
         self.canvas = convolution(6, width, 4, stride=2, bias=False)
         self.down = convolution(width, channels, 4, stride=2)
         self.body = nn.ModuleList(convolution(channels, channels, 3) for _ in range(2))
         self.activation = nn.SiLU()
-        self.channels = channels + 7
+        self.channels, self.unexplained = channels + 7, unexplained
 
     def stem(
         self, picture: Float[Tensor, "batch 3 height width"]
@@ -52,24 +48,8 @@ class Encoder(nn.Module):
         features = self.activation(self.down(features))
         for layer in self.body:
             features = features + self.activation(layer(features))
-        plain = torch.cat([picture, picture - canvas, unexplained(picture, canvas, table)], 1)
-        return torch.cat([features, F.avg_pool2d(plain, STRIDE)], 1)
-
-
-def unexplained(
-    picture: Float[Tensor, "batch 3 height width"],
-    canvas: Float[Tensor, "batch 3 height width"],
-    table: Float[Tensor, "#batch 3 #height #width"],
-) -> Float[Tensor, "batch 1 height width"]:
-    """From 0 to 1, how surely something is there that the canvas lacks: the picture is noticeably far from the canvas
-    and from the bare `table`.
-
-    Bare table that was painted over is nothing that is still to be found. What counts is how much of an object is seen,
-    not how bright it is or what it stands in front of: the end of a handle that was painted the wrong way round is less
-    than a mug.
-    """
-    error = torch.minimum((picture - canvas).abs().mean(1, True), (picture - table).abs().mean(1, True))
-    return 1 - (-0.5 * (error / NOTICEABLE).square()).exp()
+        plain = F.avg_pool2d(torch.cat([picture, picture - canvas], 1), STRIDE)
+        return torch.cat([features, plain, self.unexplained(picture, canvas, table)], 1)
 
 
 def convolution(inputs: int, outputs: int, kernel: int, **options: int) -> nn.Conv2d:

@@ -38,6 +38,25 @@ def log_likelihood(
     return -error / (2 * sigma**2) - pixels * (math.log(sigma) + 0.5 * math.log(2 * math.pi))
 
 
+def log_likelihood_with_outliers(
+    image: Float[Tensor, "batch height width 3"],
+    picture: Float[Tensor, "batch height width 3"],
+    sigma: float,
+    share: float,
+) -> Float[Tensor, " batch"]:
+    """The same where every pixel may be an outlier: log [(1 - share) Normal(x; image, sigma) + share Uniform(x; 0, 1)],
+    summed over pixels, in nats.
+
+    A shadow, a highlight or a foreign thing costs log(1 / share) - 3 log(sigma sqrt(2 pi)) nats a pixel at most, however
+    far it is from what was painted (a contaminated normal: Tukey 1960, "A survey of sampling from contaminated
+    distributions").
+    """
+    error = (image - picture).square().sum(-1).flatten(1)
+    peak = math.log1p(-share) - 3 * (math.log(sigma) + 0.5 * math.log(2 * math.pi))
+    normal = peak - error / (2 * sigma**2)
+    return math.log(share) * error.shape[1] + F.softplus(normal - math.log(share)).sum(1)
+
+
 def squared(difference: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
     """The sum of squares of each row, without a copy of all of them in memory: pictures are large."""
     flat = difference.flatten(1)

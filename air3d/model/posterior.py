@@ -24,6 +24,7 @@ from air3d.model.encoder import Encoder
 from air3d.model.latents import Family, Latent, Look, Sizes
 from air3d.model.prior import Prior
 from air3d.model.ring_features import RingFeatures
+from air3d.model.unexplained import Unexplained, in_colours
 from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 from scenes.view import View
@@ -72,13 +73,21 @@ class Proposal:
 
 
 class Posterior(nn.Module):
-    """The network. `prior` gives the box of positions, `latents` the table of what is read off each object."""
+    """The network. `prior` gives the box of positions, `latents` the table of what is read off each object;
+    `unexplained` is where it looks."""
 
-    def __init__(self, config: PosteriorConfig, catalogue: Catalogue, prior: Prior, latents: Sequence[type[Latent]]):
+    def __init__(
+        self,
+        config: PosteriorConfig,
+        catalogue: Catalogue,
+        prior: Prior,
+        latents: Sequence[type[Latent]],
+        unexplained: Unexplained = in_colours,
+    ):
         super().__init__()
         self.config, self.identities, self.prior = config, len(catalogue), prior
         identities = self.identities
-        self.encoder = Encoder(config.stem, config.channels)
+        self.encoder = Encoder(config.stem, config.channels, unexplained)
         channels, hidden = self.encoder.channels, config.hidden
         self.attention = Attention(channels, hidden, config.query)
         attended = channels + 2

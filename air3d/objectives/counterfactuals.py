@@ -13,14 +13,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from air3d.model.air import Air, Step
+from air3d.model.air import Air, Painted, Place, Step
 from air3d.model.batches import select_rows
 from air3d.model.distributions import Choice, wake_cross_entropy
 from air3d.model.latents.rotation import Yaw
-from air3d.model.likelihood import log_likelihood
 from air3d.model.policies import Sample, sample_of
 from scenes.objects import Objects
-from scenes.view import View
 
 
 @dataclass
@@ -30,15 +28,6 @@ class Counterfactuals:
     yaw_expectation: Float[Tensor, " picture"] | None
     identity_expectation: Float[Tensor, " batch"] | None
     wake_phase: Float[Tensor, " picture"] | None
-
-
-@dataclass
-class Place:
-    """The part of a `Step` that it takes to paint another object there: the canvas before it, picture and view."""
-
-    before: Tensor
-    pictures: Float[Tensor, "batch height width 3"]
-    view: View
 
 
 @dataclass(frozen=True)
@@ -79,11 +68,11 @@ class CounterfactualEvaluator:
         """
         yaws = yaw_of(step).alternatives(drawn(step).noise["rotation"]).detach()
         step, yaws = select_rows(step, step.first), yaws[step.first]
-        nothing = step.proposal.presence_logit.new_zeros(len(step.pictures))
+        nothing = torch.zeros_like(step.proposal.presence_logit)
         rows = self.turns[drawn(step).choices["identity"]].nonzero().squeeze(-1)
         if not len(rows):
             return nothing, nothing
-        place, objects = select_rows(Place(step.before, step.pictures, step.view), rows), step.decision.objects[rows]
+        place, objects = select_rows(step.place, rows), step.decision.objects[rows]
         values, choice = self.per_bin(place, objects, yaws[rows]), yaw_of(step).choice[rows]
         values = values - values.mean(1, keepdim=True)
         expected, cross_entropy = (choice.probs * values).sum(1), wake_cross_entropy(values, choice.logits)
@@ -111,27 +100,29 @@ class CounterfactualEvaluator:
         with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
         """
         kinds, identity = step.proposal.identity.logits.shape[-1], drawn(step).choices["identity"]
-        here = log_likelihood(step.image, step.pictures, self.sigma) - drawn(step).kl
+        here = self.less_colour(step.painted, step.place) - drawn(step).kl
         shifted = torch.stack([here, *(self.instead(step, (identity + k) % kinds) for k in range(1, kinds))], 1)
         return shifted.gather(1, (torch.arange(kinds, device=shifted.device) - identity[:, None]) % kinds)
 
     def instead(self, step: Step, identity: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """F_t with an object of that identity in the place of the one that was drawn."""
         before = drawn(step)
-        pose = self.air.posterior.pose(step.proposal, identity, step.closeup, step.view)
+        pose = self.air.posterior.pose(step.proposal, identity, step.closeup, step.place.view)
         choices = {
             name: same_quantile(before.choices[name], before.pose[name].choice, family.choice)
             for name, family in pose.items()
             if family.choice is not None
         }
         other = sample_of(step.proposal.identity, pose, {"identity": identity, **choices}, before.noise)
-        return self.log_likelihood(step, other.objects) - other.kl
+        return self.log_likelihood(step.place, other.objects) - other.kl
 
-    def log_likelihood(self, place: Place | Step, objects: Objects) -> Float[Tensor, " batch"]:
-        """log p(x | ..) with these objects on the canvas before the step."""
-        renderer = self.air.renderer
-        image = renderer.develop(renderer.paint(place.before, objects, place.view), place.view)
-        return log_likelihood(image, place.pictures, self.sigma)
+    def log_likelihood(self, place: Place, objects: Objects) -> Float[Tensor, " batch"]:
+        """log p(x | ..) with these objects on the canvas before the step, less what their colour costs."""
+        return self.less_colour(self.air.paint(place, objects, self.sigma), place)
+
+    def less_colour(self, painted: Painted, place: Place) -> Float[Tensor, " batch"]:
+        log_likelihood = self.air.log_likelihood(painted.image, place, self.sigma)
+        return log_likelihood if painted.colour_cost is None else log_likelihood - painted.colour_cost
 
 
 def drawn(step: Step) -> Sample:

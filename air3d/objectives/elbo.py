@@ -34,14 +34,19 @@ class Elbo:
         self.learned.to(model.prior.low.device)
 
     def __call__(
-        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, truth: None = None
+        self,
+        pictures: Float[Tensor, "picture height width 3"],
+        view: View,
+        weights: Weights,
+        truth: None = None,
+        told: bool = True,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The negative surrogate times sigma squared: the size of its gradient, and so what clipping means, stays the
-        same as sigma falls."""
+        same as sigma falls. `told`: the pictures are paintings, whose likelihood may know their `view`."""
         assert truth is None
         prior = self.model.prior
         log_prior = tilted(prior.log_count, self.gradient.prior_odds**weights.prior_tilt)
-        terms = self.terms(pictures, view, weights)
+        terms = self.terms(pictures, view, weights, told)
         bound = self.surrogate(terms, log_prior, prior.min_objects).mean()
         if weights.wake_phase:
             bound = bound + weights.wake_phase * wake_phase(terms, log_prior, prior.min_objects).mean()
@@ -51,7 +56,9 @@ class Elbo:
             "train/kl": terms.kl.sum(-1).mean().item(),
         }
 
-    def terms(self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights) -> ElboTerms:
+    def terms(
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, told: bool
+    ) -> ElboTerms:
         """The terms of the bound, with what the estimator and the wake-phase term need of every step."""
         counterfactual = CounterfactualEvaluator(self.model, self.symmetries, weights.sigma)
         wanted = Expectations(
@@ -64,7 +71,7 @@ class Elbo:
             return counterfactual(step, wanted), context(step) if self.gradient.needs("context") else None
 
         samples = self.gradient.samples
-        terms, observed = self.model.elbo_terms(pictures, view, samples, weights.sigma, observe)
+        terms, observed = self.model.elbo_terms(pictures, view, samples, weights.sigma, observe, told)
         return with_observed(terms, observed, samples)
 
     def validation_score(self, pictures: Tensor, view: View, truth: Objects, elbo: float) -> float:

@@ -20,6 +20,7 @@ from air3d.training.tracking import Tracker
 from air3d.training.validation import Validation
 from renderers.convert import to_torch
 from renderers.sensor import photograph
+from renderers.shadows import shadowed
 from scenes.errors import NotFinite, UserError
 from scenes.objects import Objects
 from scenes.view import View
@@ -119,8 +120,9 @@ class Trainer(TrainingState):
         scene, batch, seed = self.run.scene, self.painted, train_seed(self.run.config.seed)
         rows = range(self.step * batch, (self.step + 1) * batch)
         objects, device = scene.batch(seed, rows), self.run.config.device
-        view = to_torch(scene.views(seed, rows), device)
-        painted = self.run.renderer.render(to_torch(objects, device), view)
+        there, view = to_torch(objects, device), to_torch(scene.views(seed, rows), device)
+        view = shadowed(self.run.renderer, there, view)
+        painted = self.run.renderer.render(there, view)
         return photograph(painted, view, [(seed, row) for row in rows]), view, objects
 
     def report(self, values: dict[str, float], bar: tqdm) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from renderers.base import Renderer
 from renderers.convert import to_torch
 from renderers.painters.settings import PainterConfig
+from renderers.shadows import shadowed
 from scenes.objects import Objects
 from scenes.scene import Scene
 from scenes.view import View
@@ -44,5 +45,5 @@ class Ours:
     def __call__(
         self, objects: Objects, view: View, seeds: Sequence[tuple[int, int]]
     ) -> Float[Tensor, "batch height width 3"]:
-        device = self.renderer.device
-        return self.renderer.render(to_torch(objects, device), to_torch(view, device)).cpu()
+        there, world = to_torch(objects, self.renderer.device), to_torch(view, self.renderer.device)
+        return self.renderer.render(there, shadowed(self.renderer, there, world)).cpu()

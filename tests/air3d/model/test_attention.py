@@ -12,7 +12,7 @@ from small_runs import small_run
 from torch import Tensor
 
 from air3d.model.attention import CODE, table_shares, waves
-from air3d.model.encoder import unexplained
+from air3d.model.unexplained import in_colours as unexplained
 from air3d.model.posterior import Posterior
 from renderers.convert import to_torch
 

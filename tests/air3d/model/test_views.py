@@ -13,7 +13,8 @@ from small_runs import small_run
 from torch import Tensor
 
 from air3d.model.air import Air, Step
-from air3d.model.encoder import STRIDE, table_points
+from air3d.model.encoder import table_points
+from air3d.model.unexplained import STRIDE
 from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Mode
