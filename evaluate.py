@@ -32,7 +32,7 @@ from scenes.scene import Scene
 def main(config: DictConfig) -> None:
     settings = cli.typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
     run = load_run(settings.run, device=settings.device)
-    catalogue, layout, sigma = run.scene.catalogue, run.scene.layout, run.config.trainer.schedule.sigma
+    catalogue, layout, sigma = run.scene.catalogue, run.scene.layout, run.config.trainer.schedule.last_sigma
     scene = Scene(settings.scene.applied(run.config.scene)) if settings.scene.changes() else run.scene
     scenes, painted_under, source = scenes_of(settings, run.scene, scene, run.renderer)
     visible = visible_rotations(run.renderer, scenes.truth, painted_under)
@@ -63,7 +63,7 @@ def main(config: DictConfig) -> None:
 
 def certainty(settings: EvaluateConfig, run: Run, scenes: Scenes, steps: int, folder: Path) -> dict[str, Any]:
     """How sure the network is, and whether rightly; draws calibration.png."""
-    model, sigma, symmetries = run.model, run.config.trainer.schedule.sigma, run.scene.catalogue.symmetries
+    model, sigma, symmetries = run.model, run.config.trainer.schedule.last_sigma, run.scene.catalogue.symmetries
     counting = predictor(settings.counting, sigma)
     conformal = calibrate(model, run.scene, run.config.seed, predictor=counting)
     numbers, levels = calibration(model, symmetries, conformal, scenes, steps, settings.batch_size, counting)
@@ -77,7 +77,7 @@ def certainty(settings: EvaluateConfig, run: Run, scenes: Scenes, steps: int, fo
 
 def explainer(settings: EvaluateConfig, run: Run, steps: int) -> Explain:
     """What turns pictures into objects: the network of the run, or optimisation with or without it to begin with."""
-    sigma, identities = run.config.trainer.schedule.sigma, len(run.scene.catalogue)
+    sigma, identities = run.config.trainer.schedule.last_sigma, len(run.scene.catalogue)
     network = partial(predictor(settings.counting, sigma), run.model, steps=steps)
     if settings.model is None:
         return network

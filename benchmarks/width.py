@@ -29,7 +29,7 @@ def widths(run: Run, scenes: int, seed: int) -> dict[str, np.ndarray]:
     some = np.asarray(truth.presence)[:, 0] > 0.5
     truth, view = truth[some], view[some]
     pictures, shifts = render(run.renderer, truth, view), np.arange(-REACH, REACH + STEP / 2, STEP)
-    sigma, result = run.config.trainer.schedule.sigma, {}
+    sigma, result = run.config.trainer.schedule.last_sigma, {}
     for axis, name in enumerate("xy"):
         columns = []
         for shift in shifts:

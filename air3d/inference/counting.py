@@ -24,7 +24,6 @@ from torch import Tensor
 from air3d.inference.greedy import Inference, Predictor, infer
 from air3d.model.air import Air
 from air3d.model.elbo import up_to
-from air3d.model.likelihood import log_likelihood
 from air3d.model.policies import total
 from air3d.model.posterior import Pose, Proposal
 from scenes.errors import UserError, nearest
@@ -51,8 +50,10 @@ def by_likelihood(
 ) -> Inference:
     """`infer`, with the rho_t of q(n) above instead of what the network says."""
     every = infer(model, pictures, view, steps, least=-1.0)
-    log_likelihoods = torch.stack([log_likelihood(image, pictures, sigma) for image in every.images], -1)
+    log_likelihoods = torch.stack([model.log_likelihood(image, pictures, sigma) for image in every.images], -1)
     costs = torch.stack([cost(*step) for step in zip(every.proposals, every.poses, strict=True)], -1)
+    if every.colour_costs:
+        costs = costs + torch.stack(every.colour_costs, -1)
     log_q = count_posterior(log_likelihoods - up_to(costs), model.prior.min_objects)
     present = torch.arange(steps, device=log_q.device) < log_q.argmax(-1, keepdim=True)
     images = list(every.images)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
@@ -27,6 +27,7 @@ class Inference:
         painted, so the last one is the reconstruction.
     rho: the probability that object t is there if the t - 1 before it are.
     proposals, poses: what the network predicts at each step (none where there is no network).
+    colour_costs: what each object's colour costs in the bound, nats, where colours are inferred.
     """
 
     objects: Objects
@@ -34,6 +35,7 @@ class Inference:
     rho: Float[Tensor, "batch step"]
     proposals: list[Proposal]
     poses: list[Pose]
+    colour_costs: list[Float[Tensor, " batch"]] = field(default_factory=list)
 
     @property
     def reconstruction(self) -> Float[Tensor, "batch height width 3"]:
@@ -63,6 +65,7 @@ def infer(
         rho=torch.stack(policy.rho, 1),
         proposals=[step.proposal for step in unrolled],
         poses=[step.decision.pose for step in unrolled],
+        colour_costs=[step.painted.colour_cost for step in unrolled if step.painted.colour_cost is not None],
     )
 
 

@@ -168,11 +168,16 @@ class Air(nn.Module):
         after = recoloured(after, own, excess)
         return Painted(after, self.renderer.develop(after, view), cost)
 
-    def log_likelihood(self, image: Float[Tensor, "batch height width 3"], place: Place, sigma: float) -> Tensor:
-        """log p(x | z) of a painted picture, nats, [batch]."""
+    def log_likelihood(
+        self,
+        image: Float[Tensor, "batch height width 3"],
+        pictures: Float[Tensor, "batch height width 3"],
+        sigma: float,
+    ) -> Float[Tensor, " batch"]:
+        """log p(x | z) of what was painted, nats."""
         if share := self.world.states.outliers:
-            return log_likelihood_with_outliers(image, place.pictures, sigma, share)
-        return log_likelihood(image, place.pictures, sigma)
+            return log_likelihood_with_outliers(image, pictures, sigma, share)
+        return log_likelihood(image, pictures, sigma)
 
     def shown(self, image: Tensor, canvas: Tensor, painted: View, believed: View) -> Tensor:
         """The canvas in the world that the network believes."""
@@ -213,8 +218,8 @@ class Air(nn.Module):
         for step in self.unroll(pictures, view, self.prior.max_objects, sample, samples, told, sigma):
             assert isinstance(step.decision, Sample)
             if not likelihoods:
-                likelihoods.append(self.log_likelihood(step.seen, step.place, sigma))
-            likelihoods.append(self.log_likelihood(step.image, step.place, sigma))
+                likelihoods.append(self.log_likelihood(step.seen, step.place.pictures, sigma))
+            likelihoods.append(self.log_likelihood(step.image, step.place.pictures, sigma))
             colours.append(step.painted.colour_cost)
             if observe is not None:
                 observed.append(observe(step))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from air3d.model.encoder import table_points
@@ -55,10 +55,32 @@ class Attention(nn.Module):
         scores = SHARPNESS * contrast[..., -1]
         if self.query is not None:
             return (scores + self.query(contrast, state, places)).softmax(-1)
-        each, best = places.expand(len(scores), -1, -1), scores.detach().argmax(-1)
-        middle = each.gather(1, best[:, None, None].expand(-1, 1, 2))
-        near = (each - middle).square().sum(-1) < REACH**2
-        return scores.masked_fill(~near, -torch.inf).softmax(-1)
+        return within_reach(scores, places, scores.detach().argmax(-1))[0]
+
+    def candidates(
+        self,
+        contrast: Float[Tensor, "batch cell channel"],
+        places: Float[Tensor, "#batch cell 2"],
+        number: int,
+    ) -> list[Float[Tensor, "batch cell"]]:
+        """So many places, each the best that is out of the reach of those before it."""
+        scores, found = SHARPNESS * contrast[..., -1], []
+        left = scores.detach()
+        for _ in range(number):
+            attention, near = within_reach(scores, places, left.argmax(-1))
+            found.append(attention)
+            left = left.masked_fill(near, -torch.inf)
+        return found
+
+
+def within_reach(
+    scores: Float[Tensor, "batch cell"], places: Float[Tensor, "#batch cell 2"], best: Int[Tensor, " batch"]
+) -> tuple[Float[Tensor, "batch cell"], Bool[Tensor, "batch cell"]]:
+    """Attention around the `best` cell, and which cells those are."""
+    each = places.expand(len(scores), -1, -1)
+    middle = each.gather(1, best[:, None, None].expand(-1, 1, 2))
+    near = (each - middle).square().sum(-1) < REACH**2
+    return scores.masked_fill(~near, -torch.inf).softmax(-1), near
 
 
 class Query(nn.Module):

@@ -40,6 +40,7 @@ Pose = dict[str, Family]
 class PosteriorConfig:
     """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `refinement_steps`: how many
     closer looks a pose is read from; from the second on they are centred on the object, whose yaw shows better then.
+    `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
     Then it should have a `query`: without one it looks for the same at every step.
@@ -52,13 +53,16 @@ class PosteriorConfig:
     yaw_bins: int = 12
     initial_std: float = 0.5
     refinement_steps: int = 2
+    candidates: int = 1
     residual: bool = True
     query: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std", "refinement_steps"):
+        for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std", "refinement_steps", "candidates"):
             if getattr(self, name) <= 0:
                 raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
+        if self.query and self.candidates > 1:
+            raise UserError("model.query=true chooses where to look by itself: it needs model.candidates=1")
 
 
 @dataclass
@@ -111,16 +115,33 @@ class Posterior(nn.Module):
         """Attend to one place of the feature map and say whether an object is there, and which."""
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
-        attention = self.attention(contrast, state, places)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
-        attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
-        state = self.recurrence(attended, state)
-        seen = torch.cat([attended, state], -1)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
+        attention = self.attention(contrast, state, places)
+        if self.config.candidates > 1:
+            attention = self.likeliest(contrast, values, everywhere, state, places)
+        seen, state = self.attend(values, attention, state)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
         place = attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
         return Proposal(presence_logit, identity, seen, place, state)
+
+    def attend(self, values: Tensor, attention: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """What is seen there, [batch, feature], and the state of who has seen it."""
+        attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
+        state = self.recurrence(attended, state)
+        return torch.cat([attended, state], -1), state
+
+    @torch.no_grad()
+    def likeliest(
+        self, contrast: Tensor, values: Tensor, everywhere: Tensor, state: Tensor, places: Tensor
+    ) -> Float[Tensor, "batch cell"]:
+        """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
+        the table, looked at first, would end the search for the objects behind it in the queue."""
+        each = self.attention.candidates(contrast, places, self.config.candidates)
+        seen = (self.attend(values, attention, state)[0] for attention in each)
+        logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)
+        return torch.stack(each, 1)[torch.arange(len(logits)), logits.argmax(-1)]
 
     def pose(
         self,

@@ -26,9 +26,15 @@ class Objective(Protocol):
     labelled: bool
 
     def __call__(
-        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, truth: Any
+        self,
+        pictures: Float[Tensor, "picture height width 3"],
+        view: View,
+        weights: Weights,
+        truth: Any,
+        told: bool = True,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """The loss of a batch, and what to report of it."""
+        """The loss of a batch, and what to report of it. `told`: the pictures are paintings under that `view`; otherwise
+        no more of it is known than `scene.view` says."""
         ...
 
     def validation_score(

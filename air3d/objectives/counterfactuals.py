@@ -121,7 +121,7 @@ class CounterfactualEvaluator:
         return self.less_colour(self.air.paint(place, objects, self.sigma), place)
 
     def less_colour(self, painted: Painted, place: Place) -> Float[Tensor, " batch"]:
-        log_likelihood = self.air.log_likelihood(painted.image, place, self.sigma)
+        log_likelihood = self.air.log_likelihood(painted.image, place.pictures, self.sigma)
         return log_likelihood if painted.colour_cost is None else log_likelihood - painted.colour_cost
 
 

@@ -70,7 +70,12 @@ class Labels:
         self.symmetry = torch.tensor(turns, device=self.device)
 
     def __call__(
-        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, truth: Objects
+        self,
+        pictures: Float[Tensor, "picture height width 3"],
+        view: View,
+        weights: Weights,
+        truth: Objects,
+        told: bool = True,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The mean of -log q(labels), in nats with `supervised.beta=0`, and its parts."""
         parts = {name: part.mean() for name, part in self.log_q(pictures, view, truth, self.settings.beta).items()}

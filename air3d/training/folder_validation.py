@@ -26,7 +26,7 @@ class FolderValidation:
     def __init__(self, run: Run, run_dir: Path, tracker: Tracker, data: FolderData):
         self.run, self.run_dir, self.tracker, self.data = run, run_dir, tracker, data
         self.pictures = data.pictures(data.held_out).to(run.config.device)
-        self.sigma = run.config.trainer.schedule.sigma
+        self.sigma = run.config.trainer.schedule.last_sigma
         self.highest: list[tuple[int, int]] = []
         self.given_up: str | None = None
         self.elbo: float | None = None  # of the last call

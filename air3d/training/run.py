@@ -27,7 +27,7 @@ def build(config: Config) -> Run:
     scene = Scene(config.scene)
     device = device_of(config.device)
     renderer = build_renderer(config.renderer.name, scene, config.renderer, device)
-    model = Air(scene, renderer, config.model).to(device)
+    model = Air(scene, renderer, config.model, sigma=config.trainer.schedule.last_sigma).to(device)
     # as the pictures lie in memory: about a sixth less time in the encoder, on a CPU
     model.posterior.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return Run(config, scene, renderer, model)

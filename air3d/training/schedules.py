@@ -16,23 +16,39 @@ PRIOR_UNTIL = 0.5
 believed in, for `gradient=nvil` alone."""
 
 
+SIGMA_FROM, SIGMA_UNTIL = 0.3, 0.8
+"""Shares of the training between which sigma falls geometrically to `sigma_end`."""
+
+
 @dataclass
 class ScheduleConfig:
-    """sigma: pixel noise of the likelihood, for all of the training. wake_phase: nats on how far counts, identities and
+    """sigma: pixel noise of the likelihood; sigma_end: what it falls to, null for no fall. wake_phase: nats on how far counts, identities and
     yaw bins are from what the renderer says of them (objectives/wake_phase.py); falls linearly to 0 at the end."""
 
     sigma: float = 0.3
+    sigma_end: float | None = None
     wake_phase: float = 80.0
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
             raise UserError(f"trainer.schedule.sigma={self.sigma} must be above 0")
+        if self.sigma_end is not None and not 0 < self.sigma_end <= self.sigma:
+            raise UserError(f"trainer.schedule.sigma_end={self.sigma_end} must be above 0 and at most sigma, or null")
         if self.wake_phase < 0:
             raise UserError(f"trainer.schedule.wake_phase={self.wake_phase} must be 0 or more; 0 leaves it out")
 
     def at(self, progress: float) -> Weights:
         """The weights at `progress` in [0, 1]."""
-        return Weights(self.sigma, self.wake_phase * (1 - progress), 1 - ramp(progress, 0, PRIOR_UNTIL))
+        return Weights(self.sigma_at(progress), self.wake_phase * (1 - progress), 1 - ramp(progress, 0, PRIOR_UNTIL))
+
+    @property
+    def last_sigma(self) -> float:
+        """That of the trained network."""
+        return self.sigma if self.sigma_end is None else self.sigma_end
+
+    def sigma_at(self, progress: float) -> float:
+        share = ramp(progress, SIGMA_FROM, SIGMA_UNTIL)
+        return self.sigma * (self.last_sigma / self.sigma) ** share if share else self.sigma
 
     def rate(self, progress: float) -> float:
         """Factor on the learning rate."""

@@ -21,6 +21,7 @@ from air3d.training.collapse import collapse
 from air3d.training.run import Run
 from air3d.training.tracking import Tracker
 from renderers.convert import to_numpy, to_torch
+from renderers.shadows import shadowed
 from scenes.export import to_glb
 from scenes.objects import Objects
 from scenes.view import View
@@ -37,11 +38,12 @@ class Validation:
         trainer = run.config.trainer
         seed, rows = validation_seed(run.config.seed), range(trainer.validation_scenes)
         self.truth, view = run.scene.batch(seed, rows), run.scene.views(seed, rows)
-        self.view = to_torch(view, run.config.device)
+        there, world = to_torch(self.truth, run.config.device), to_torch(view, run.config.device)
+        self.view = shadowed(run.renderer, there, world)
         seeds = [(seed, row) for row in rows]
         self.pictures = photographs(run.renderer, self.truth, view, seeds, CHUNK).to(run.config.device)
         self.symmetry = run.scene.catalogue.symmetries
-        self.sigma = trainer.schedule.sigma
+        self.sigma = trainer.schedule.last_sigma
         self.count_accuracy: float | None = None  # of the last call, as the next
         self.collapsed: str | None = None
 
@@ -55,7 +57,7 @@ class Validation:
         parts = [(self.pictures[part], self.view[part]) for part in rows]
         found = concatenate([infer(model, *part, model.prior.steps) for part in parts])
         with torch.no_grad():
-            elbo = torch.cat([model.elbo(*part, self.sigma) for part in parts]).mean().item()
+            elbo = torch.cat([model.elbo(*part, self.sigma, told=True) for part in parts]).mean().item()
         scores = score(to_numpy(found.objects), self.truth, self.symmetry, latents=model.latents)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         self.count_accuracy = scores["count_accuracy"]

@@ -13,10 +13,10 @@ from air3d.inference.greedy import infer
 from air3d.model.air import Air
 from air3d.model.distributions import Choice, LogitNormal
 from air3d.model.encoder import table_points
-from air3d.model.unexplained import STRIDE
 from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import Yaw
 from air3d.model.likelihood import log_likelihood
+from air3d.model.unexplained import STRIDE
 from renderers.convert import channels_first, to_torch
 from scenes.objects import Objects
 from scenes.view import View

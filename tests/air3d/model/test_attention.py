@@ -12,8 +12,8 @@ from small_runs import small_run
 from torch import Tensor
 
 from air3d.model.attention import CODE, table_shares, waves
-from air3d.model.unexplained import in_colours as unexplained
 from air3d.model.posterior import Posterior
+from air3d.model.unexplained import in_colours as unexplained
 from renderers.convert import to_torch
 
 TABLE, WHITE, RED = torch.tensor([[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.7, 0.1, 0.1]])
