@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from renderers import canvas as canvases
+from renderers import recolour
 from renderers.projection import lenses, once, rows, to_ndc, to_view, yaw_matrix
 from renderers.settings import RendererConfig
 from renderers.shading import shade, surfaces, towards_light
@@ -113,6 +114,23 @@ class Renderer(nn.Module):
     ) -> Float[Tensor, "batch tall wide 3"]:
         """The colour of each pixel of a canvas over its background."""
         return canvases.compose(canvas, background, self.settings.gamma)
+
+    @torch.no_grad()
+    def last(
+        self, before: Float[Tensor, "batch tall wide 6"], after: Float[Tensor, "batch tall wide 6"], view: View
+    ) -> tuple[Float[Tensor, "batch height width 3"], Float[Tensor, "batch height width 3"]]:
+        """The picture of ``after``, and what of it is the object that ``before`` lacks; without gradient."""
+        own = recolour.own_colour(before, after, self.settings.gamma)
+        return self.develop(after, view), recolour.front(own, after, self.settings.antialias)
+
+    def recoloured(
+        self,
+        before: Float[Tensor, "batch tall wide 6"],
+        after: Float[Tensor, "batch tall wide 6"],
+        excess: Float[Tensor, "batch 3"],
+    ) -> Float[Tensor, "batch tall wide 6"]:
+        """The canvas ``after`` with the object that ``before`` lacks in its colours times ``1 + excess``."""
+        return recolour.recoloured(before, after, excess, self.settings.gamma)
 
     def render(self, objects: Objects, view: View) -> Float[Tensor, "batch height width 3"]:
         """The pictures of whole scenes, all objects in one pass."""

@@ -1,7 +1,7 @@
 """What the object that was painted last adds to a canvas, and the same canvas with that object in another colour.
 
-A canvas is linear in every object's colours (``renderers.canvas``): what the last one added is the new colour layer less
-the old one, faded as the object's depth demands. A factor on it recolours the object without painting it again.
+A canvas is linear in every object's colours (``renderers.canvas``): what the last one added is the new colour layer
+less the old one, faded as the object's depth demands. A factor on it recolours the object without painting it again.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from renderers.base import Renderer
 from renderers.canvas import COLOUR, DEPTH, EPS, LOG_CLEAR, WEIGHT, averaged
 
 
 def own_colour(
-    renderer: Renderer, before: Float[Tensor, "batch tall wide 6"], after: Float[Tensor, "batch tall wide 6"]
+    before: Float[Tensor, "batch tall wide 6"], after: Float[Tensor, "batch tall wide 6"], gamma: float
 ) -> Float[Tensor, "batch tall wide 3"]:
     """The part of the colour layer of ``after`` that was not in ``before``."""
     depths = (before[..., DEPTH, None] - after[..., DEPTH, None]).detach()
-    return after[..., COLOUR] - (depths / renderer.settings.gamma).exp() * before[..., COLOUR]
+    return after[..., COLOUR] - (depths / gamma).exp() * before[..., COLOUR]
 
 
 def front(
-    renderer: Renderer, own: Float[Tensor, "batch tall wide 3"], after: Float[Tensor, "batch tall wide 6"]
+    own: Float[Tensor, "batch tall wide 3"], after: Float[Tensor, "batch tall wide 6"], antialias: int
 ) -> Float[Tensor, "batch height width 3"]:
-    """What of the picture of ``after`` is that part: what the picture changes by if the object's colours are doubled."""
+    """What of the picture of ``after`` is that part: by how much it changes if the object's colours are doubled."""
     share = -torch.expm1(after[..., LOG_CLEAR, None]) / (after[..., WEIGHT, None] + EPS)
-    return averaged(share * own, renderer.settings.antialias)
+    return averaged(share * own, antialias)
 
 
 def recoloured(
+    before: Float[Tensor, "batch tall wide 6"],
     after: Float[Tensor, "batch tall wide 6"],
-    own: Float[Tensor, "batch tall wide 3"],
     excess: Float[Tensor, "batch 3"],
+    gamma: float,
 ) -> Float[Tensor, "batch tall wide 6"]:
-    """The canvas with the last object's colours times ``1 + excess``."""
-    colours = after[..., COLOUR] + excess[:, None, None] * own
+    """The canvas ``after`` with the colours of what ``before`` lacks times ``1 + excess``."""
+    colours = after[..., COLOUR] + excess[:, None, None] * own_colour(before, after, gamma)
     return torch.cat([after[..., :2], colours, after[..., LOG_CLEAR, None]], -1)

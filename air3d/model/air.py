@@ -34,7 +34,6 @@ from air3d.model.unexplained import in_colours, in_noise
 from air3d.model.world import World
 from renderers.base import Renderer, empty_table
 from renderers.convert import channels_first
-from renderers.recolour import front, own_colour, recoloured
 from scenes.layout import support
 from scenes.objects import Objects
 from scenes.scene import Scene
@@ -135,37 +134,38 @@ class Air(nn.Module):
         each, known = repeat(pictures, EACH_SAMPLE, sample=samples), self.world.believed(pictures, view)
         believed = known.repeat(samples)
         views = view.repeat(samples) if told and known is not view else believed
-        canvas, state = self.renderer.blank(views), self.posterior.start(len(each))
-        image = self.renderer.develop(canvas, views)
-        shown = self.shown(image, canvas, views, believed)
+        state, now = self.posterior.start(len(each)), self.blank(views)
+        shown = now if views is believed else self.blank(believed)
         stem = self.posterior.encoder.stem(channels_first(pictures))
         # before anything is decided, all samples of a picture see the same
-        features = repeat(self.look(stem, pictures, shown[::samples], known), EACH_SAMPLE, sample=samples)
+        features = repeat(self.look(stem, pictures, shown.image[::samples], known), EACH_SAMPLE, sample=samples)
         stem = repeat(stem, EACH_SAMPLE, sample=samples)
         for index in range(steps):
             if index:
-                features = self.look(stem, each, shown, believed)
+                features = self.look(stem, each, shown.image, believed)
             proposal = self.posterior.propose(features, state, believed)
-            closeup = self.closeup(each, shown, believed)
+            closeup = self.closeup(each, shown.image, believed)
             decision = policy(self.posterior, proposal, closeup, believed)
-            place = Place(canvas, each, views, told)
-            painted, seen = self.paint(place, decision.objects, sigma), image
-            canvas, image, state = painted.canvas, painted.image, proposal.state
-            shown = self.shown(image, canvas, views, believed)
-            yield Step(place, closeup, proposal, decision, seen, painted, samples)
+            place, seen, state = Place(now.canvas, each, views, told), now.image, proposal.state
+            now = self.paint(place, decision.objects, sigma)
+            shown = now if views is believed else self.shown(shown, decision.objects, each, believed)
+            yield Step(place, closeup, proposal, decision, seen, now, samples)
+
+    def blank(self, view: View) -> Painted:
+        """The empty table."""
+        canvas = self.renderer.blank(view)
+        return Painted(canvas, self.renderer.develop(canvas, view), None)
 
     def paint(self, place: Place, objects: Objects, sigma: float | None = None) -> Painted:
         """One more object, in the colour that explains the picture best where that is open (`colour`)."""
         view, prior = place.view, self.world.colours(place.told)
         after = self.renderer.paint(place.before, objects, view)
-        image = self.renderer.develop(after, view)
         if prior is None:
-            return Painted(after, image, None)
-        own = own_colour(self.renderer, place.before, after)
+            return Painted(after, self.renderer.develop(after, view), None)
         with torch.no_grad():
-            lacking = place.pictures - image
-            excess, cost = prior.posterior(front(self.renderer, own, after), lacking, sigma or self.sigma)
-        after = recoloured(after, own, excess)
+            image, front = self.renderer.last(place.before, after, view)
+            excess, cost = prior.posterior(front, place.pictures - image, sigma or self.sigma)
+        after = self.renderer.recoloured(place.before, after, excess)
         return Painted(after, self.renderer.develop(after, view), cost)
 
     def log_likelihood(
@@ -179,12 +179,11 @@ class Air(nn.Module):
             return log_likelihood_with_outliers(image, pictures, sigma, share)
         return log_likelihood(image, pictures, sigma)
 
-    def shown(self, image: Tensor, canvas: Tensor, painted: View, believed: View) -> Tensor:
-        """The canvas in the world that the network believes."""
-        if painted is believed:
-            return image
-        with torch.no_grad():
-            return self.renderer.develop(canvas, believed)
+    @torch.no_grad()
+    def shown(self, before: Painted, objects: Objects, pictures: Tensor, believed: View) -> Painted:
+        """What the network sees of its objects where the likelihood is told more than it: they are painted once more,
+        in the world that is believed. So it learns on paintings from what it will see of photographs."""
+        return self.paint(Place(before.canvas, pictures, believed, told=False), objects)
 
     def look(self, stem: Tensor, pictures: Tensor, image: Tensor, view: View) -> Tensor:
         """Features [batch, channel, row, column] of what is seen now."""

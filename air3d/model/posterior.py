@@ -115,12 +115,11 @@ class Posterior(nn.Module):
         """Attend to one place of the feature map and say whether an object is there, and which."""
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
+        several = self.config.candidates > 1
+        attention = self.likeliest(cells, contrast, state, places) if several else self.attention(contrast, state, places)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
-        everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
-        attention = self.attention(contrast, state, places)
-        if self.config.candidates > 1:
-            attention = self.likeliest(contrast, values, everywhere, state, places)
         seen, state = self.attend(values, attention, state)
+        everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
         place = attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
@@ -134,10 +133,12 @@ class Posterior(nn.Module):
 
     @torch.no_grad()
     def likeliest(
-        self, contrast: Tensor, values: Tensor, everywhere: Tensor, state: Tensor, places: Tensor
+        self, cells: Tensor, contrast: Tensor, state: Tensor, places: Tensor
     ) -> Float[Tensor, "batch cell"]:
         """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
         the table, looked at first, would end the search for the objects behind it in the queue."""
+        values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
+        everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         each = self.attention.candidates(contrast, places, self.config.candidates)
         seen = (self.attend(values, attention, state)[0] for attention in each)
         logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)

@@ -16,7 +16,7 @@ NOTICEABLE = 0.1
 """How different a colour must be, mean of the three channels in [0, 1], to be more than noise."""
 
 BLOCK = 2
-LEAST, DEVIATIONS = 0.02, 2.0
+LEAST, DEVIATIONS = 0.03, 2.5
 """In noise: pixels are averaged in blocks of that side, and a block must differ by that much, and by that many times
 what half of the bare table's blocks differ by."""
 

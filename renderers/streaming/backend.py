@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from renderers.base import FAR, NEAR, Renderer, placed
+from renderers.base import FAR, NEAR, Renderer, empty_table, placed
 from renderers.memory import keep_freed_memory
 from renderers.projection import lenses, once
 from renderers.settings import RendererConfig
 from renderers.shading import surfaces
-from renderers.streaming.operations import Compose, Paint, Pose
+from renderers.streaming.launch import launch
+from renderers.streaming.operations import Compose, Paint, Pose, Recolour
 from scenes.errors import UserError
 from scenes.objects import Objects
 from scenes.scene import Scene
@@ -56,3 +57,20 @@ class Streaming(Renderer):
     def compose(self, canvas: Tensor, background: Tensor) -> Tensor:
         """See ``Renderer.compose``; fused, because a canvas is large and torch would stream it for every operation."""
         return Compose.apply(canvas, background, np.float32(self.settings.gamma))
+
+    @torch.no_grad()
+    def last(self, before: Tensor, after: Tensor, view: View) -> tuple[Tensor, Tensor]:
+        """See ``Renderer.last``; fused on the CPU, a pixel as it is painted."""
+        if after.is_cuda or self.settings.antialias > 1:
+            return super().last(before, after, view)
+        image, front = (after.new_empty(*after.shape[:3], 3) for _ in range(2))
+        canvases = before.contiguous(), after.contiguous()
+        background = empty_table(view).to(after).contiguous()
+        launch("last_forward", canvases[0], canvases[1], background, np.float32(self.settings.gamma), image, front)
+        return image, front
+
+    def recoloured(self, before: Tensor, after: Tensor, excess: Tensor) -> Tensor:
+        """See ``Renderer.recoloured``; fused on the CPU."""
+        if after.is_cuda:
+            return super().recoloured(before, after, excess)
+        return Recolour.apply(before, after, excess, np.float32(self.settings.gamma))

@@ -90,6 +90,43 @@ def compose_pixel(pixel, background, gamma, image):
         image[c] = background[c] + scale * (pixel[2 + c] - pixel[1] * background[c])
 
 
+def share_of_last(before, after, background, gamma, image, front):
+    """Of one pixel the composed colour [3], and how much of it is the object that ``after`` has and ``before`` lacks."""
+    compose_pixel(after, background, gamma, image)
+    for c in range(3):
+        front[c] = ZERO
+    if after[5] == before[5]:
+        return  # nothing of the object here
+    fade = ONE if before[0] == after[0] else exp((before[0] - after[0]) / gamma)
+    scale = -math.expm1(after[5]) / (after[1] + EPS)
+    for c in range(3):
+        front[c] = scale * (after[2 + c] - fade * before[2 + c])
+
+
+def recolour_pixel(before, after, gamma, excess, out):
+    """The canvas with the last object's colour times 1 + excess [3]."""
+    for layer in range(6):
+        out[layer] = after[layer]
+    if after[5] == before[5]:
+        return
+    fade = ONE if before[0] == after[0] else exp((before[0] - after[0]) / gamma)
+    for c in range(3):
+        out[2 + c] += excess[c] * (after[2 + c] - fade * before[2 + c])
+
+
+def recolour_pixel_backward(before, after, gamma, excess, g_out, g_before, g_after):
+    """Gradients g_out [6] -> g_before, g_after [6]; none to m (see ``canvas.compose``)."""
+    for layer in range(6):
+        g_before[layer] = ZERO
+        g_after[layer] = g_out[layer]
+    if after[5] == before[5]:
+        return
+    fade = ONE if before[0] == after[0] else exp((before[0] - after[0]) / gamma)
+    for c in range(3):
+        g_after[2 + c] += excess[c] * g_out[2 + c]
+        g_before[2 + c] = -excess[c] * fade * g_out[2 + c]
+
+
 def compose_pixel_backward(pixel, background, gamma, g_image, g_pixel):
     """Gradients g_image [3] -> g_pixel [6]; none to m (see ``canvas.compose``)."""
     for layer in range(6):
@@ -118,5 +155,5 @@ def background_of_pixel(pixel, gamma, g_image, g_background):
 
 FORMULAS = (
     pose_corner, corner_backward, view_of_corner, merge_pixel_backward, compose_pixel, compose_pixel_backward,
-    background_of_pixel,
+    background_of_pixel, share_of_last, recolour_pixel, recolour_pixel_backward,
 )  # fmt: skip

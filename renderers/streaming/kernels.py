@@ -13,6 +13,8 @@ formulas = for_cpu(elementwise)
 pose_corner, corner_backward, view_of_corner = formulas.pose_corner, formulas.corner_backward, formulas.view_of_corner
 merge_pixel_backward, compose_pixel = formulas.merge_pixel_backward, formulas.compose_pixel
 compose_pixel_backward, background_of_pixel = formulas.compose_pixel_backward, formulas.background_of_pixel
+share_of_last, recolour_pixel = formulas.share_of_last, formulas.recolour_pixel
+recolour_pixel_backward = formulas.recolour_pixel_backward
 
 
 @kernel
@@ -109,14 +111,52 @@ def background_backward(start, stop, canvas, gamma, g_image, g_background):
                 background_of_pixel(canvas[b, row, col], gamma, g_image[b, row, col], g_background[b, row, col])
 
 
+@kernel
+def last_forward(start, stop, before, after, background, gamma, image, front):
+    """Canvases [B,H,W,6] over a background as in ``compose_forward`` -> image, front [B,H,W,3]."""
+    batch, height, width = background.shape[:3]
+    for b in range(start, stop):
+        for row in range(after.shape[1]):
+            table = background[b if batch > 1 else 0, row if height > 1 else 0]
+            for col in range(after.shape[2]):
+                share_of_last(
+                    before[b, row, col], after[b, row, col], table[col if width > 1 else 0], gamma,
+                    image[b, row, col], front[b, row, col],
+                )  # fmt: skip
+
+
+@kernel
+def recolour_forward(start, stop, before, after, gamma, excess, out):
+    """Canvases [B,H,W,6] and excess [B,3] -> out [B,H,W,6]."""
+    for b in range(start, stop):
+        for row in range(after.shape[1]):
+            for col in range(after.shape[2]):
+                recolour_pixel(before[b, row, col], after[b, row, col], gamma, excess[b], out[b, row, col])
+
+
+@kernel
+def recolour_backward(start, stop, before, after, gamma, excess, g_out, g_before, g_after):
+    """Gradients g_out [B,H,W,6] -> g_before, g_after [B,H,W,6]."""
+    for b in range(start, stop):
+        for row in range(after.shape[1]):
+            for col in range(after.shape[2]):
+                recolour_pixel_backward(
+                    before[b, row, col], after[b, row, col], gamma, excess[b],
+                    g_out[b, row, col], g_before[b, row, col], g_after[b, row, col],
+                )  # fmt: skip
+
+
 __all__ = [
     "background_backward",
     "compose_backward",
     "compose_forward",
+    "last_forward",
     "merge_backward",
     "paint_backward",
     "paint_forward",
     "pose_backward",
     "pose_forward",
+    "recolour_backward",
+    "recolour_forward",
     "view_backward",
 ]

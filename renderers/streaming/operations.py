@@ -68,6 +68,26 @@ class Paint(torch.autograd.Function):
         return g_canvas, g_vertices, g_colours, None, None
 
 
+class Recolour(torch.autograd.Function):
+    """The canvas ``after`` with the colours of what ``before`` lacks times 1 + excess [B, 3]."""
+
+    @staticmethod
+    def forward(ctx: Any, before: Tensor, after: Tensor, excess: Tensor, gamma: np.float32) -> Tensor:
+        before, after, excess = (x.detach().contiguous() for x in (before, after, excess))
+        out = torch.empty_like(after)
+        launch("recolour_forward", before, after, gamma, excess, out)
+        ctx.save_for_backward(before, after, excess)
+        ctx.gamma = gamma
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, g_out: Tensor) -> tuple:  # pyright: ignore[reportIncompatibleMethodOverride]
+        before, after, excess = ctx.saved_tensors
+        g_before, g_after = torch.empty_like(before), torch.empty_like(after)
+        launch("recolour_backward", before, after, ctx.gamma, excess, g_out.contiguous(), g_before, g_after)
+        return g_before, g_after, None, None
+
+
 class Compose(torch.autograd.Function):
     """The picture of a canvas over a background that broadcasts against it, [1 or B, 1 or H, 1 or W, 3]."""
 
