@@ -117,11 +117,17 @@ class Renderer(nn.Module):
 
     @torch.no_grad()
     def last(
-        self, before: Float[Tensor, "batch tall wide 6"], after: Float[Tensor, "batch tall wide 6"], view: View
-    ) -> tuple[Float[Tensor, "batch height width 3"], Float[Tensor, "batch height width 3"]]:
-        """The picture of ``after``, and what of it is the object that ``before`` lacks; without gradient."""
+        self,
+        before: Float[Tensor, "batch tall wide 6"],
+        after: Float[Tensor, "batch tall wide 6"],
+        view: View,
+        pictures: Float[Tensor, "batch height width 3"],
+    ) -> recolour.Last:
+        """What of the picture of ``after`` is the object that ``before`` lacks; without gradient."""
         own = recolour.own_colour(before, after, self.settings.gamma)
-        return self.develop(after, view), recolour.front(own, after, self.settings.antialias)
+        image, front = self.develop(after, view), recolour.front(own, after, self.settings.antialias)
+        square, product = front.square().sum((1, 2)), (front * (pictures - image)).sum((1, 2))
+        return recolour.Last(image, front, square, product)
 
     def recoloured(
         self,

@@ -6,11 +6,24 @@ less the old one, faded as the object's depth demands. A factor on it recolours 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from renderers.canvas import COLOUR, DEPTH, EPS, LOG_CLEAR, WEIGHT, averaged
+
+
+@dataclass
+class Last:
+    """Of a picture with one more object: the `image`; the `front`, what of it is that object, i.e. by how much it
+    changes if the object's colours are doubled; and over all pixels sum front^2 and sum front (picture - image)."""
+
+    image: Float[Tensor, "batch height width 3"]
+    front: Float[Tensor, "batch height width 3"]
+    square: Float[Tensor, "batch 3"]
+    product: Float[Tensor, "batch 3"]
 
 
 def own_colour(
@@ -24,7 +37,7 @@ def own_colour(
 def front(
     own: Float[Tensor, "batch tall wide 3"], after: Float[Tensor, "batch tall wide 6"], antialias: int
 ) -> Float[Tensor, "batch height width 3"]:
-    """What of the picture of ``after`` is that part: by how much it changes if the object's colours are doubled."""
+    """What of the picture of ``after`` is that part."""
     share = -torch.expm1(after[..., LOG_CLEAR, None]) / (after[..., WEIGHT, None] + EPS)
     return averaged(share * own, antialias)
 

@@ -156,15 +156,18 @@ class Air(nn.Module):
         canvas = self.renderer.blank(view)
         return Painted(canvas, self.renderer.develop(canvas, view), None)
 
-    def paint(self, place: Place, objects: Objects, sigma: float | None = None) -> Painted:
-        """One more object, in the colour that explains the picture best where that is open (`colour`)."""
+    def paint(self, place: Place, objects: Objects, sigma: float | None = None, canvas: bool = True) -> Painted:
+        """One more object, in the colour that explains the picture best where that is open (`colour`). Without
+        `canvas` only its picture is: nothing more will be painted, and no gradient is asked for."""
         view, prior = place.view, self.world.colours(place.told)
         after = self.renderer.paint(place.before, objects, view)
         if prior is None:
             return Painted(after, self.renderer.develop(after, view), None)
         with torch.no_grad():
-            image, front = self.renderer.last(place.before, after, view)
-            excess, cost = prior.posterior(front, place.pictures - image, sigma or self.sigma)
+            last = self.renderer.last(place.before, after, view, place.pictures)
+            excess, cost = prior.posterior(last.square, last.product, sigma or self.sigma)
+            if not canvas:
+                return Painted(after, last.image + excess[:, None, None] * last.front, cost)
         after = self.renderer.recoloured(place.before, after, excess)
         return Painted(after, self.renderer.develop(after, view), cost)
 

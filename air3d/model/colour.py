@@ -51,14 +51,10 @@ class ColourPrior:
         return ColourPrior(EXPOSURE * light, math.hypot(WHITE_BALANCE * light, TINT * tint))
 
     def posterior(
-        self,
-        front: Float[Tensor, "batch height width 3"],
-        lacking: Float[Tensor, "batch height width 3"],
-        sigma: float,
+        self, square: Float[Tensor, "batch 3"], product: Float[Tensor, "batch 3"], sigma: float
     ) -> tuple[Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
-        """The mean of the factor less 1, and what it costs in nats. `lacking`: the picture less the painting."""
-        seen = front.square().sum((1, 2)) / sigma**2
-        pull = (front * lacking).sum((1, 2)) / sigma**2
+        """The mean of the factor less 1, and what it costs in nats, from sum front^2 and sum front (x - image)."""
+        seen, pull = square / sigma**2, product / sigma**2
         # C^-1 = (I - k 11') / channel^2, and so P is a diagonal less a multiple of 11': Sherman & Morrison
         k = self.common**2 / (self.channel**2 + 3 * self.common**2)
         off, diagonal = k / self.channel**2, seen + 1 / self.channel**2

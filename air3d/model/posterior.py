@@ -116,7 +116,9 @@ class Posterior(nn.Module):
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
         several = self.config.candidates > 1
-        attention = self.likeliest(cells, contrast, state, places) if several else self.attention(contrast, state, places)
+        attention = (
+            self.likeliest(cells, contrast, state, places) if several else self.attention(contrast, state, places)
+        )
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         seen, state = self.attend(values, attention, state)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
@@ -132,9 +134,7 @@ class Posterior(nn.Module):
         return torch.cat([attended, state], -1), state
 
     @torch.no_grad()
-    def likeliest(
-        self, cells: Tensor, contrast: Tensor, state: Tensor, places: Tensor
-    ) -> Float[Tensor, "batch cell"]:
+    def likeliest(self, cells: Tensor, contrast: Tensor, state: Tensor, places: Tensor) -> Float[Tensor, "batch cell"]:
         """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
         the table, looked at first, would end the search for the objects behind it in the queue."""
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)

@@ -118,7 +118,7 @@ class CounterfactualEvaluator:
 
     def log_likelihood(self, place: Place, objects: Objects) -> Float[Tensor, " batch"]:
         """log p(x | ..) with these objects on the canvas before the step, less what their colour costs."""
-        return self.less_colour(self.air.paint(place, objects, self.sigma), place)
+        return self.less_colour(self.air.paint(place, objects, self.sigma, canvas=False), place)
 
     def less_colour(self, painted: Painted, place: Place) -> Float[Tensor, " batch"]:
         log_likelihood = self.air.log_likelihood(painted.image, place.pictures, self.sigma)

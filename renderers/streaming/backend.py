@@ -9,6 +9,7 @@ from torch import Tensor
 from renderers.base import FAR, NEAR, Renderer, empty_table, placed
 from renderers.memory import keep_freed_memory
 from renderers.projection import lenses, once
+from renderers.recolour import Last
 from renderers.settings import RendererConfig
 from renderers.shading import surfaces
 from renderers.streaming.launch import launch
@@ -59,15 +60,16 @@ class Streaming(Renderer):
         return Compose.apply(canvas, background, np.float32(self.settings.gamma))
 
     @torch.no_grad()
-    def last(self, before: Tensor, after: Tensor, view: View) -> tuple[Tensor, Tensor]:
+    def last(self, before: Tensor, after: Tensor, view: View, pictures: Tensor) -> Last:
         """See ``Renderer.last``; fused on the CPU, a pixel as it is painted."""
         if after.is_cuda or self.settings.antialias > 1:
-            return super().last(before, after, view)
+            return super().last(before, after, view, pictures)
         image, front = (after.new_empty(*after.shape[:3], 3) for _ in range(2))
-        canvases = before.contiguous(), after.contiguous()
-        background = empty_table(view).to(after).contiguous()
-        launch("last_forward", canvases[0], canvases[1], background, np.float32(self.settings.gamma), image, front)
-        return image, front
+        square, product = after.new_zeros(2, len(after), 3)
+        inputs = before.contiguous(), after.contiguous(), empty_table(view).to(after).contiguous()
+        gamma = np.float32(self.settings.gamma)
+        launch("last_forward", *inputs, gamma, pictures.contiguous(), image, front, square, product)
+        return Last(image, front, square, product)
 
     def recoloured(self, before: Tensor, after: Tensor, excess: Tensor) -> Tensor:
         """See ``Renderer.recoloured``; fused on the CPU."""

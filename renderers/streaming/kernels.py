@@ -112,8 +112,9 @@ def background_backward(start, stop, canvas, gamma, g_image, g_background):
 
 
 @kernel
-def last_forward(start, stop, before, after, background, gamma, image, front):
-    """Canvases [B,H,W,6] over a background as in ``compose_forward`` -> image, front [B,H,W,3]."""
+def last_forward(start, stop, before, after, background, gamma, pictures, image, front, square, product):
+    """Canvases [B,H,W,6] over a background as in ``compose_forward`` -> image, front [B,H,W,3]; and over all pixels
+    sum front^2 and sum front (picture - image), both [B,3], from 0."""
     batch, height, width = background.shape[:3]
     for b in range(start, stop):
         for row in range(after.shape[1]):
@@ -123,6 +124,10 @@ def last_forward(start, stop, before, after, background, gamma, image, front):
                     before[b, row, col], after[b, row, col], table[col if width > 1 else 0], gamma,
                     image[b, row, col], front[b, row, col],
                 )  # fmt: skip
+                for c in range(3):
+                    own = front[b, row, col, c]
+                    square[b, c] += own * own
+                    product[b, c] += own * (pictures[b, row, col, c] - image[b, row, col, c])
 
 
 @kernel
