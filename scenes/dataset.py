@@ -65,8 +65,10 @@ def describe(
 
 
 def settings_of(config: SceneConfig) -> dict[str, Any]:
-    """A scene's settings, without what varies where nothing does: such data sets are what they were before."""
-    return {name: value for name, value in asdict(config).items() if name != "vary" or config.vary}
+    """A scene's settings, without what varies where nothing does: such data sets are what they were before; and without
+    what a model is given of the pictures' worlds, which decides nothing of a data set."""
+    left_out = {"view"} if config.vary else {"view", "vary"}
+    return {name: value for name, value in asdict(config).items() if name not in left_out}
 
 
 def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:

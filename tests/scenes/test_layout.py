@@ -17,6 +17,7 @@ from scenes.errors import UserError
 from scenes.layout import support
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
+from scenes.view_states import ViewStates
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "scene").glob("*.yaml"))
 indices = st.integers(0, 10**6)
@@ -173,7 +174,9 @@ def test_counts_left_out_never_occur():
 
 def test_yaml_and_defaults_agree():
     (path,) = [path for path in CONFIGS if path.stem == "tabletop"]
-    assert SceneConfig(**yaml.safe_load(path.read_text())) == SceneConfig()
+    written = yaml.safe_load(path.read_text())
+    view = ViewStates(**written.pop("view"))
+    assert SceneConfig(**written, view=view) == SceneConfig()
 
 
 @pytest.mark.parametrize(

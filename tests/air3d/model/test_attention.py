@@ -13,7 +13,7 @@ from torch import Tensor
 
 from air3d.model.attention import CODE, table_shares, waves
 from air3d.model.posterior import Posterior
-from air3d.model.unexplained import in_colours as unexplained
+from air3d.model.unexplained import STRIDE, in_colours
 from renderers.convert import to_torch
 
 TABLE, WHITE, RED = torch.tensor([[0.1, 0.1, 0.1], [0.9, 0.9, 0.9], [0.7, 0.1, 0.1]])
@@ -36,9 +36,10 @@ def test_noise_is_next_to_nothing() -> None:
 
 
 def unexplained_of(cases: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
-    """By name, for pixels of the picture and of the canvas."""
-    picture, canvas = (torch.stack(colours, 1)[None, :, None] for colours in zip(*cases.values(), strict=True))
-    left = unexplained(picture, canvas, TABLE[None, :, None, None])
+    """By name, for cells of one colour in the picture and of one on the canvas."""
+    cells = (torch.stack(colours, 1)[None, :, None] for colours in zip(*cases.values(), strict=True))
+    picture, canvas = (each.repeat_interleave(STRIDE, 2).repeat_interleave(STRIDE, 3) for each in cells)
+    left = in_colours(picture, canvas, TABLE[None, :, None, None])
     return dict(zip(cases, left.flatten().tolist(), strict=True))
 
 

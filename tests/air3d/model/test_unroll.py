@@ -43,10 +43,10 @@ def test_drawing_answering_and_labels_go_through_it(tmp_path: Path, monkeypatch:
     asked, unroll = [], Air.unroll
 
     def watched(
-        self: Air, pictures: Tensor, view: View, steps: int, policy: Policy, samples: int = 1
+        self: Air, pictures: Tensor, view: View, steps: int, policy: Policy, samples: int = 1, *rest: Any
     ) -> Iterator[Step]:
         asked.append((policy, steps, samples))
-        return unroll(self, pictures, view, steps, policy, samples)
+        return unroll(self, pictures, view, steps, policy, samples, *rest)
 
     monkeypatch.setattr(Air, "unroll", watched)
     run = small_run(tmp_path, "scene=tabletop", "model=supervised")
@@ -66,17 +66,18 @@ def test_a_step_sees_what_was_painted_before_it(tmp_path: Path, name: str) -> No
     run = run_of(tmp_path)
     steps, renderer = unrolled(run, POLICIES[name](), samples=2), run.renderer
     for step in steps:
-        objects = step.decision.objects
-        painted = renderer.develop(renderer.paint(step.before, objects, step.view), step.view)
-        assert torch.equal(painted, step.image) and torch.equal(renderer.develop(step.before, step.view), step.seen)
+        objects, place = step.decision.objects, step.place
+        painted = renderer.develop(renderer.paint(place.before, objects, place.view), place.view)
+        assert torch.equal(painted, step.image) and torch.equal(renderer.develop(place.before, place.view), step.seen)
         picture, lacking = step.closeup.permute(0, 2, 3, 1).split(3, -1)
-        assert torch.equal(picture, step.pictures) and torch.equal(lacking, step.pictures - step.seen)
+        assert torch.equal(picture, place.pictures) and torch.equal(lacking, place.pictures - step.seen)
         changed, there = (step.image != step.seen).flatten(1).any(1), objects.presence[:, 0] > 0.5
         assert not changed[~there].any()
         assert step is not steps[0] or (changed[there].all() and there.any())
     for before, after in pairwise(steps):
         assert torch.equal(before.image, after.seen)
-    assert torch.equal(steps[0].seen, renderer.develop(renderer.blank(steps[0].view), steps[0].view))
+    view = steps[0].place.view
+    assert torch.equal(steps[0].seen, renderer.develop(renderer.blank(view), view))
 
 
 def test_what_the_next_step_says_depends_on_what_was_painted(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_all_samples_of_a_picture_share_the_first_look(tmp_path: Path, monkeypat
     of_sample = each[0].proposal.attended.view(6, 3, -1)
     for index in range(3):
         torch.testing.assert_close(of_sample[:, index], alone[0].proposal.attended, rtol=1e-4, atol=1e-5)
-    assert torch.equal(each[0].pictures[each[0].first], alone[0].pictures)
+    assert torch.equal(each[0].place.pictures[each[0].first], alone[0].place.pictures)
     drawn = each[0].decision.objects.position.view(6, 3, 3)
     assert not torch.equal(drawn[:, 0], drawn[:, 1]), "but they are draws of their own"
 

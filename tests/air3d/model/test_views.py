@@ -46,7 +46,7 @@ def said(step: Step) -> Float[Tensor, "picture number"]:
     assert isinstance(point, BasePoint) and isinstance(yaw, Yaw)
     parts = proposal.presence_logit, proposal.identity.logits, proposal.attended, proposal.place, proposal.state
     pose = point.box.mean, point.box.std, yaw.choice.logits, yaw.offset.mean, yaw.offset.std
-    return torch.cat([part.reshape(len(step.pictures), -1) for part in (*parts, *pose, step.image)], 1)
+    return torch.cat([part.reshape(len(step.place.pictures), -1) for part in (*parts, *pose, step.image)], 1)
 
 
 def test_each_picture_is_understood_as_if_it_were_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from small_runs import example, small_run
 from torch import Tensor
 
 from air3d.gradients import GradientConfig
-from air3d.model.air import Step
+from air3d.model.air import Painted, Place, Step
 from air3d.model.batches import select_rows
 from air3d.model.distributions import Choice, LogitNormal
 from air3d.model.latents.rotation import Yaw
@@ -55,7 +55,7 @@ def test_an_alternative_is_what_the_posterior_would_have_drawn(tmp_path: Path) -
         yaw.known.weight[:, -3:] *= 10
         yaw.between.weight *= 5
         yaw.last.weight[0] *= 100
-        terms = elbo.terms(pictures, view, Weights(sigma=0.5))
+        terms = elbo.terms(pictures, view, Weights(sigma=0.5), told=True)
     assert terms.identity_expectation is not None
     own = (terms.log_likelihood[..., 1:] - terms.kl).flatten()
     expectation, log_q = terms.identity_expectation.flatten(), terms.log_choice["identity"].flatten()
@@ -113,7 +113,7 @@ def test_the_yaw_is_summed_over_whole_pictures_and_not_for_bodies_of_revolution(
         torch.testing.assert_close(together[index][rows], (weights * values).sum(1)[rows], atol=0.01, rtol=1e-4)
     # of two samples of a picture, the first is turned, whatever the second is
     twice = select_rows(step, torch.stack([torch.arange(12), torch.arange(12).flip(0)], 1).flatten())
-    twice.pictures, twice.samples = pictures.repeat_interleave(2, 0), 2
+    twice.place.pictures, twice.samples = pictures.repeat_interleave(2, 0), 2
     turned = ask(twice, Expectations(yaw=True, identity=False, wake_phase=False)).yaw_expectation
     torch.testing.assert_close(turned, together[0])
 
@@ -132,4 +132,5 @@ def step_of(run: Run, truth: Objects, pictures: Tensor, view: View, logits: Tens
     drawn = Sample(objects, {"rotation": yaw}, choices, {"rotation": torch.zeros_like(offset)}, {}, nothing, nothing)
     proposal = Proposal(nothing, Choice(logits=row.expand(-1, 4)), row, row.expand(-1, 2), row)
     closeup, before = torch.zeros(batch, 6, *pictures.shape[1:3]), run.renderer.blank(view)
-    return Step(pictures, view, closeup, proposal, drawn, before, run.renderer.develop(before, view), pictures)
+    place, painted = Place(before, pictures, view, told=True), Painted(before, pictures, None)
+    return Step(place, closeup, proposal, drawn, run.renderer.develop(before, view), painted)
