@@ -56,14 +56,17 @@ def test_a_batch_is_half_painted_and_half_of_the_folder(tmp_path: Path, folder: 
     assert set(trainer.data.held_out) | set(trainer.data.learned) == set(range(24))
     assert len(trainer.data.held_out) == 10 and len(trainer.data.learned) == 14
 
-    def objective(pictures: Tensor, view: Any, weights: Any, truth: Any) -> tuple[Tensor, dict[str, float]]:
-        seen.append((pictures, view, truth))
+    def objective(
+        pictures: Tensor, view: Any, weights: Any, truth: Any, told: bool = True
+    ) -> tuple[Tensor, dict[str, float]]:
+        seen.append((pictures, view, truth, told))
         return torch.tensor(float(len(seen))), {"train/elbo": float(len(seen))}
 
     trainer.objective = objective  # type: ignore[assignment]
     objective.labelled = False  # type: ignore[attr-defined]
     loss, values = trainer.loss(ScheduleConfig().at(0))
-    (scenes, its_view, nothing), (pictures, view, no_truth) = seen
+    (scenes, its_view, nothing, told), (pictures, view, no_truth, told_of_folder) = seen
+    assert told and not told_of_folder, "the view of a photograph is a guess"
     assert (len(scenes), len(its_view), len(pictures), len(view)) == (2, 2, 4, 4) and nothing is no_truth is None
     assert loss.item() == pytest.approx(1 * 2 / 6 + 2 * 4 / 6)
     assert values == {"train/elbo": 1.0, "train/folder_elbo": 2.0}
@@ -77,9 +80,9 @@ def test_one_kind_of_picture_alone(tmp_path: Path, folder: Path, share: int, par
     trainer, seen = folder_trainer(tmp_path, folder, f"data.painted={share}"), []
     objective = trainer.objective
 
-    def watched(pictures: Tensor, *others: Any) -> Any:
+    def watched(pictures: Tensor, *others: Any, **named: Any) -> Any:
         seen.append(len(pictures))
-        return objective(pictures, *others)
+        return objective(pictures, *others, **named)
 
     watched.labelled = False  # type: ignore[attr-defined]
     trainer.objective = watched  # type: ignore[assignment]
