@@ -49,7 +49,8 @@ def hidden(
     pressed = torch.eye(3, dtype=torch.float64, device=light.device).repeat(len(light), 1, 1)
     pressed[:, 2, :2] = -(light[:, :2] / light[:, 2:].clamp_min(LOW)).double()
     pressed[:, 2, 2] = 0
-    flat = replace(view, camera_rotation=pressed @ view.camera_rotation)
+    moved = view.camera_translation.clone(memory_format=torch.contiguous_format)  # a row each, as the rotations are
+    flat = replace(view, camera_rotation=pressed @ view.camera_rotation, camera_translation=moved)
     canvas = renderer.paint(renderer.blank(flat), objects, flat)
     return averaged(-torch.expm1(canvas[..., LOG_CLEAR, None]), renderer.settings.antialias)
 

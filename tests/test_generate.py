@@ -18,6 +18,7 @@ from renderers import RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_numpy, to_torch
 from renderers.painters import Ours
 from renderers.sensor import photograph
+from renderers.shadows import shadowed
 from renderers.visibility import visible_pixels
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
@@ -87,7 +88,8 @@ def test_varied_pictures_are_photographed_and_their_worlds_are_told(script: Modu
     for name in ("light", "gain", "noise", "ambient"):
         np.testing.assert_allclose(getattr(data.view, name), getattr(views, name), err_msg=name)
     assert np.abs(data.view.background - views.background).max() <= 0.5 / 255 + 1e-9
-    painted = build_renderer("streaming", scene).render(to_torch(data.objects), to_torch(views))
+    renderer, there, world = build_renderer("streaming", scene), to_torch(data.objects), to_torch(views)
+    painted = renderer.render(there, shadowed(renderer, there, world))
     off = data.images / 255 - painted.numpy()
     inside = (painted.numpy() > 0.2) & (painted.numpy() < 0.8)
     for row in range(4):
