@@ -143,7 +143,7 @@ class Air(nn.Module):
         for index in range(steps):
             if index:
                 features = self.look(stem, each, shown.image, believed)
-            proposal = self.posterior.propose(features, state, believed)
+            proposal = self.posterior.propose(features, state, believed, curious=policy is sample)
             closeup = self.closeup(each, shown.image, believed)
             decision = policy(self.posterior, proposal, closeup, believed)
             place, seen, state = Place(now.canvas, each, views, told), now.image, proposal.state

@@ -110,15 +110,19 @@ class Posterior(nn.Module):
         return self.normal.weight.new_zeros(batch, self.config.hidden)
 
     def propose(
-        self, features: Float[Tensor, "batch channel row column"], state: Float[Tensor, "batch hidden"], view: View
+        self,
+        features: Float[Tensor, "batch channel row column"],
+        state: Float[Tensor, "batch hidden"],
+        view: View,
+        curious: bool = False,
     ) -> Proposal:
-        """Attend to one place of the feature map and say whether an object is there, and which."""
+        """Attend to one place of the feature map and say whether an object is there, and which. `curious`: in every
+        second picture to where most is unexplained, whatever it may be."""
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
-        several = self.config.candidates > 1
-        attention = (
-            self.likeliest(cells, contrast, state, places) if several else self.attention(contrast, state, places)
-        )
+        attention = self.attention(contrast, state, places)
+        if self.config.candidates > 1:
+            attention = self.likeliest(cells, contrast, state, places, curious)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         seen, state = self.attend(values, attention, state)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
@@ -134,15 +138,23 @@ class Posterior(nn.Module):
         return torch.cat([attended, state], -1), state
 
     @torch.no_grad()
-    def likeliest(self, cells: Tensor, contrast: Tensor, state: Tensor, places: Tensor) -> Float[Tensor, "batch cell"]:
+    def likeliest(
+        self, cells: Tensor, contrast: Tensor, state: Tensor, places: Tensor, curious: bool
+    ) -> Float[Tensor, "batch cell"]:
         """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
-        the table, looked at first, would end the search for the objects behind it in the queue."""
+        the table, looked at first, would end the search before the objects that come after it.
+
+        Who learns must be curious: an identity that is not believed in yet would never be looked at again.
+        """
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         each = self.attention.candidates(contrast, places, self.config.candidates)
         seen = (self.attend(values, attention, state)[0] for attention in each)
         logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)
-        return torch.stack(each, 1)[torch.arange(len(logits)), logits.argmax(-1)]
+        chosen = logits.argmax(-1)
+        if curious:
+            chosen = chosen * (torch.rand(len(chosen), device=chosen.device) < 0.5)
+        return torch.stack(each, 1)[torch.arange(len(chosen), device=chosen.device), chosen]
 
     def pose(
         self,
