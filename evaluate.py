@@ -83,8 +83,9 @@ def explainer(settings: EvaluateConfig, run: Run, steps: int) -> Explain:
         return network
     search = Search(run.renderer, run.model.prior, identities, settings.model, sigma)
     if settings.init == "air":
-        return lambda pictures, view: search.refined(pictures, view, network(pictures, view))
-    return lambda pictures, view: search.search(pictures, view, steps)
+        believed = run.model.world.believed
+        return lambda pictures, view: search.refined(pictures, believed(pictures, view), network(pictures, view))
+    return lambda pictures, view: search.search(pictures, run.model.world.believed(pictures, view), steps)
 
 
 if __name__ == "__main__":

@@ -61,10 +61,8 @@ def main(settings: DictConfig) -> None:
     pictures = to_floats(np.stack([read_picture(path, scene.camera.height, scene.camera.width) for path in paths]))
     view = view_of(config.pictures, paths, scene)
     images, told = pictures.to(config.device), to_torch(view, config.device)
-    steps, counting = (
-        config.max_objects or prior.steps,
-        predictor(config.counting, run.config.trainer.schedule.last_sigma),
-    )
+    steps, sigma = config.max_objects or prior.steps, run.config.trainer.schedule.last_sigma
+    counting = predictor(config.counting, sigma)
     predictions = predict(run.model, images, told, steps, predictor=counting)
     conformal = calibrate(run.model, scene, run.config.seed, config.calibration_scenes, counting)
     scenes = Serializer(scene.catalogue, prior, conformal, config.level, run.model.latents).scenes(predictions, view)

@@ -1,8 +1,8 @@
 """Views in scenes.json: what all pictures share of their worlds stands in its head, what differs beside each picture.
 
 Four parts: `camera` (intrinsics fx, fy, cx, cy; rotation R and translation T; height, width: as in `Camera`), `light`
-(direction towards it, ambient, diffuse, gain; lamp where there are shadows), `background` (a colour, or the name of a picture of the empty table in
-backgrounds/) and `noise`.
+(direction towards it, ambient, diffuse, gain; lamp where there are shadows), `background` (a colour, or the name of a
+picture of the empty table in backgrounds/) and `noise`.
 """
 
 from __future__ import annotations

@@ -44,4 +44,4 @@ def calibrate(
     views = to_torch(view, device)
     predictions = predict(model, pictures, views, model.prior.steps, doing="calibrating", predictor=predictor)
     seen = residuals(predictions, truth, model.prior, symmetry)
-    return ConformalRegions(seen, symmetry, predictions.unexplained.max().item())
+    return ConformalRegions(seen, symmetry, predictions.misfit.max().item())

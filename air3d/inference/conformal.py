@@ -67,11 +67,11 @@ class Residuals:
 class ConformalRegions:
     """The residuals of many calibration scenes, by identity; `kind` is "position" or "rotation".
 
-    `largest_error` is the largest mean square error that a calibration scene was left with.
+    `largest_misfit` is the largest that a calibration scene was left with (`Predictions.misfit`).
     """
 
-    def __init__(self, residuals: Residuals, symmetry: Sequence[int], largest_error: float = math.inf) -> None:
-        self.largest_error = largest_error
+    def __init__(self, residuals: Residuals, symmetry: Sequence[int], largest_misfit: float = math.inf) -> None:
+        self.largest_misfit = largest_misfit
         self.furthest = math.pi / np.maximum(symmetry, 1)  # that a yaw can be from the truth
         self.sorted = {
             (kind, k): np.sort(values[(residuals.identity == k) & ~np.isnan(values)])

@@ -23,7 +23,8 @@ class Predictions:
 
     objects, rho: see `greedy.Inference`; identity: the probabilities of each step's identities; pose: given the
     likeliest identity, those of all steps as one, that of step t of picture b in row b * steps + t; unexplained: the
-    mean square of what the reconstruction leaves, per pixel and channel.
+    mean square of what the reconstruction leaves, per pixel and channel; misfit: the same in units of the picture's
+    noise, where that is inferred from it.
     """
 
     objects: Objects
@@ -31,6 +32,7 @@ class Predictions:
     identity: Float[Tensor, "batch step mesh"]
     pose: Pose
     unexplained: Float[Tensor, " batch"]
+    misfit: Float[Tensor, " batch"]
 
     @property
     def steps(self) -> int:
@@ -54,5 +56,6 @@ def predict(
         found = predictor(model, pictures[rows], view[rows], steps)
         identity = torch.stack([proposal.identity.probs for proposal in found.proposals], 1)
         unexplained = (found.reconstruction - pictures[rows]).square().flatten(1).mean(1)
-        batches.append(Predictions(found.objects, found.rho, identity, found.pose(), unexplained))
+        misfit = unexplained / model.world.noise_level(pictures[rows], view[rows]).square()
+        batches.append(Predictions(found.objects, found.rho, identity, found.pose(), unexplained, misfit))
     return tree_map(lambda tensor: tensor.cpu(), concatenate(batches))

@@ -38,13 +38,15 @@ class Serializer:
         """One dictionary for each picture.
 
         count: the probability of every number of objects. objects: those that are present (see `entry`). mean_square:
-        what is left unexplained; doubtful: whether that is more than in any calibration scene.
+        what is left unexplained; doubtful: whether that is more than in any calibration scene, as a multiple of the
+        noise where that is inferred.
         """
         of = spread(predictions, self.prior, self.catalogue.symmetries)
         regions = self.conformal.regions(of, predictions.objects.identity.flatten().numpy(), self.level)
         counts = log_count_posterior(predictions.rho.double().logit(), self.prior.min_objects).exp().tolist()
         objects = to_numpy(predictions.objects)
         poses, scenes = self.poses(objects, view), []
+        doubtful = (predictions.misfit > self.conformal.largest_misfit).tolist()
         for index, error in enumerate(predictions.unexplained.tolist()):
             present = np.flatnonzero(objects.presence[index]).tolist()
             scenes.append(
@@ -54,7 +56,7 @@ class Serializer:
                         self.entry(predictions, objects, index, slot, regions) | poses[index][slot] for slot in present
                     ],
                     "mean_square": error,
-                    "doubtful": error > self.conformal.largest_error,
+                    "doubtful": doubtful[index],
                 }
             )
         return scenes

@@ -2,9 +2,10 @@
 
 A table's colour changes slowly from one side of the picture to the other, objects do not. Each channel is a quadratic
 in the pixel's place, fitted to all pixels by iteratively reweighted least squares: with Cauchy's weights
-w = 1 / (1 + e^2 / c^2) of the squared error e^2, mean of the three channels, a pixel far from the fit hardly counts, and
-half of the pixels may show something else (Holland & Welsch 1977, "Robust regression using iteratively reweighted
-least-squares"). c follows the median error, so nothing has to be known about the noise; and the median is the noise.
+w = 1 / (1 + e^2 / c^2) of the squared error e^2, mean of the three channels, a pixel far from the fit hardly counts,
+and nearly half of the pixels may show something else (Holland & Welsch 1977, "Robust regression using iteratively
+reweighted least-squares"). c follows the median error, so nothing has to be known about the noise; and that median,
+at the end, says how strong the noise is.
 
 It is a point estimate: six numbers a channel from thousands of pixels leave next to no doubt, and none enters the
 bound. A texture is no part of it. It counts as noise.

@@ -47,8 +47,8 @@ def log_likelihood_with_outliers(
     """The same where every pixel may be an outlier: log [(1 - share) Normal(x; image, sigma) + share Uniform(x; 0, 1)],
     summed over pixels, in nats.
 
-    A shadow, a highlight or a foreign thing costs log(1 / share) - 3 log(sigma sqrt(2 pi)) nats a pixel at most, however
-    far it is from what was painted (a contaminated normal: Tukey 1960, "A survey of sampling from contaminated
+    A shadow, a highlight or a foreign thing costs log(1 / share) - 3 log(sigma sqrt(2 pi)) nats a pixel at most,
+    however far it is from what was painted (a contaminated normal: Tukey 1960, "A survey of sampling from contaminated
     distributions").
     """
     error = (image - picture).square().sum(-1).flatten(1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -27,6 +28,9 @@ FIELDS = {
     "noise": ("noise",),
 }
 """Part of a world -> fields of `View`."""
+
+LEAST_NOISE = 0.01
+"""Standard deviation of what no renderer gets right."""
 
 
 class World:
@@ -49,6 +53,13 @@ class World:
             read = {"background": table, "noise": noise}
             values |= {name: value for name, value in read.items() if getattr(self.states, name) == "inferred"}
         return replace(view, **values)
+
+    def noise_level(self, pictures: Float[Tensor, "batch height width 3"], view: View) -> Float[Tensor, " batch"]:
+        """The unit of what is left of each picture: its own noise where that is inferred, and no less than a pixel's
+        rounding and a renderer's edges; otherwise 1."""
+        if self.states.noise != "inferred":
+            return torch.ones_like(pictures[:, 0, 0, 0])
+        return (self.believed(pictures, view).noise.square() + LEAST_NOISE**2).sqrt()
 
     def colours(self, told: bool) -> ColourPrior | None:
         """What is open about the colours of objects, to one who is `told` the view or not."""

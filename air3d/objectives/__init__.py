@@ -33,8 +33,8 @@ class Objective(Protocol):
         truth: Any,
         told: bool = True,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """The loss of a batch, and what to report of it. `told`: the pictures are paintings under that `view`; otherwise
-        no more of it is known than `scene.view` says."""
+        """The loss of a batch, and what to report of it. `told`: the pictures are paintings under that `view`;
+        otherwise no more of it is known than `scene.view` says."""
         ...
 
     def validation_score(

@@ -91,7 +91,7 @@ def compose_pixel(pixel, background, gamma, image):
 
 
 def share_of_last(before, after, background, gamma, image, front):
-    """Of one pixel the composed colour [3], and how much of it is the object that ``after`` has and ``before`` lacks."""
+    """Of one pixel the composed colour [3], and how much of it is the object that ``before`` lacks."""
     compose_pixel(after, background, gamma, image)
     for c in range(3):
         front[c] = ZERO

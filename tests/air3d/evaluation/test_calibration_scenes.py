@@ -40,7 +40,7 @@ def test_a_network_is_calibrated_on_scenes_of_its_own() -> None:
     conformal = calibrate(run.model, run.scene, run.config.seed, 400)
     truth, view = run.scene.batch(77, range(400)), run.scene.views(77, range(400))
     predicted = predict(run.model, render(run.renderer, truth, view), to_torch(view), prior.max_objects)
-    assert predicted.identity.shape == (400, 1, 3) and predicted.unexplained.max() < 2 * conformal.largest_error
+    assert predicted.identity.shape == (400, 1, 3) and predicted.misfit.max() < 2 * conformal.largest_misfit
     found = residuals(predicted, truth, prior, symmetries)
     assert len(found.identity) > 390, "enough are detected with the right identity to say something"
     own = found.position**2 < -2 * math.log(1 - 0.9)  # the chi-squared with two axes
