@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from scenes.errors import UserError, nearest
 
 STATES = {
-    "camera": ("known", "varied"),
-    "light": ("known", "varied"),
+    "camera": ("known", "inferred", "varied"),
+    "light": ("known", "inferred", "varied"),
     "gain": ("known", "inferred", "varied"),
     "background": ("known", "inferred", "varied"),
     "noise": ("known", "inferred", "varied"),

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from air3d.model.elbo import ElboTerms, log_count_posterior, up_to
+from air3d.model.elbo import ElboTerms, less_world, log_count_posterior, up_to
 
 
 @dataclass
@@ -48,7 +48,7 @@ def decide(terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int)
     steps = torch.arange(1, terms.kl.shape[-1] + 1, device=terms.kl.device)
     log_q = log_count_posterior(terms.presence_logit, min_count).detach()
     count = sample(log_q.exp())
-    bounds = terms.log_likelihood - up_to(terms.kl)
+    bounds = less_world(terms.log_likelihood - up_to(terms.kl), terms)
     more = count >= steps
     log_presence = F.logsigmoid(torch.where(more, terms.presence_logit, -terms.presence_logit))
     return Decisions(

@@ -56,6 +56,6 @@ def predict(
         found = predictor(model, pictures[rows], view[rows], steps)
         identity = torch.stack([proposal.identity.probs for proposal in found.proposals], 1)
         unexplained = (found.reconstruction - pictures[rows]).square().flatten(1).mean(1)
-        misfit = unexplained / model.world.noise_level(pictures[rows], view[rows]).square()
+        misfit = unexplained / model.world.noise_level(pictures[rows]).square()
         batches.append(Predictions(found.objects, found.rho, identity, found.pose(), unexplained, misfit))
     return tree_map(lambda tensor: tensor.cpu(), concatenate(batches))

@@ -2,7 +2,7 @@
 
 Eslami et al., "Attend, Infer, Repeat: Fast Scene Understanding with Generative Models", NIPS 2016, arXiv 1603.08575.
 
-    first    read the world off the picture: the empty table, the noise             (world.believed)
+    first    read the world off the picture: table, noise, light, camera            (world.believed)
     repeat   look at the picture, at what is painted already and at the difference   (posterior.propose)
              decide on an identity, a position and a yaw                             (a policy: policies.py)
              paint that object onto the canvas, in its colour                        (Air.paint)
@@ -106,7 +106,7 @@ class Air(nn.Module):
         super().__init__()
         low, high = support(scene.layout, scene.catalogue)
         self.prior = Prior(scene.layout.min_objects, scene.layout.max_objects, low.tolist(), high.tolist())
-        self.world = World(scene.config.view, scene.configured)
+        self.world = World(scene.config.view, scene.configured, scene.config.vary)
         look = in_noise if scene.config.view.background == "inferred" else in_colours
         self.posterior = Posterior(config, scene.catalogue, self.prior, latents, look)
         self.renderer, self.latents, self.sigma = renderer, tuple(latents), sigma
@@ -124,16 +124,19 @@ class Air(nn.Module):
         samples: int = 1,
         told: bool = False,
         sigma: float | None = None,
+        believed: View | None = None,
     ) -> Iterator[Step]:
         """Attend, infer, repeat: `steps` times, `samples` rows for each picture, decisions by `policy`.
 
         `view` is what is said of the pictures. The network believes of it what `scene.view` allows. What is painted,
         and compared with the pictures, is the world that is believed, too, unless the model is `told` the true one: a
-        painting's.
+        painting's. `believed` is a draw of what is believed, where there is one.
         """
-        each, known = repeat(pictures, EACH_SAMPLE, sample=samples), self.world.believed(pictures, view)
+        each = repeat(pictures, EACH_SAMPLE, sample=samples)
+        known = self.world.believed(pictures, view) if believed is None else believed
+        painted = self.world.told(view, known) if told else known
         believed = known.repeat(samples)
-        views = view.repeat(samples) if told and known is not view else believed
+        views = believed if painted is known else painted.repeat(samples)
         state, now = self.posterior.start(len(each)), self.blank(views)
         shown = now if views is believed else self.blank(believed)
         stem = self.posterior.encoder.stem(channels_first(pictures))
@@ -214,10 +217,12 @@ class Air(nn.Module):
         observe: Callable[[Step], Observed] | None = None,
         told: bool = False,
     ) -> tuple[ElboTerms, list[Observed]]:
-        """`samples` draws of the posterior for each picture, with as many objects as the prior has, as terms of the
-        bound. `observe` is called with every step, for what only some estimators need; `told` as in `unroll`."""
+        """`samples` draws of the posterior for each picture, all in one draw of its world, with as many objects as the
+        prior has, as terms of the bound. `observe` is called with every step, for what only some estimators need;
+        `told` as in `unroll`."""
         likelihoods, colours, proposals, drawn, observed = [], [], [], [], []
-        for step in self.unroll(pictures, view, self.prior.max_objects, sample, samples, told, sigma):
+        worlds, steps = self.world.drawn(pictures, view, told), self.prior.max_objects
+        for step in self.unroll(pictures, view, steps, sample, samples, told, sigma, worlds.view):
             assert isinstance(step.decision, Sample)
             if not likelihoods:
                 likelihoods.append(self.log_likelihood(step.seen, step.place.pictures, sigma))
@@ -230,7 +235,8 @@ class Air(nn.Module):
         terms = stack_terms(likelihoods, [p.presence_logit for p in proposals], drawn, samples)
         if colours[0] is not None:
             terms = replace(terms, kl=terms.kl + stack_steps(colours, samples))
-        return terms, observed
+        of_world = {"world_kl": worlds.kl, "world_log_weight": worlds.log_weight, "world_log_q": worlds.log_q}
+        return replace(terms, **of_world), observed
 
     def elbo(
         self, pictures: Float[Tensor, "picture height width 3"], view: View, sigma: float, told: bool = False

@@ -34,6 +34,8 @@ class ElboTerms:
     the identities of object t, less the F_t of the one that was drawn; `wake_phase`, for the first sample, the
     cross-entropies of identity and yaw of object t with what the renderer says of them (objectives/counterfactuals.py);
     `context`, without gradient, what a baseline may know: all of it comes before anything of step t is decided.
+
+    `world_kl`, `world_log_weight` and `world_log_q` are those of `world.Worlds`: None where no network infers a world.
     """
 
     log_likelihood: Float[Tensor, "picture sample count"]
@@ -45,6 +47,9 @@ class ElboTerms:
     identity_expectation: Float[Tensor, "picture sample step"] | None = None
     wake_phase: Float[Tensor, "picture step"] | None = None
     context: Float[Tensor, "picture sample step feature"] | None = None
+    world_kl: Float[Tensor, " picture"] | None = None
+    world_log_weight: Float[Tensor, " picture"] | None = None
+    world_log_q: Float[Tensor, " picture"] | None = None
 
     def log_q(self, *without: str) -> Float[Tensor, "picture sample step"]:
         """log q of each step's choices, all but those of the latents named."""
@@ -86,8 +91,16 @@ def log_count_posterior(
 
 
 def prefix_bounds(terms: ElboTerms, log_prior: Float[Tensor, " count"]) -> Float[Tensor, "picture sample count"]:
-    """F_n = log p(x | z_1..n) + log p(n) - sum_{t<=n} KL_t, the bound with the count fixed to n (less its entropy)."""
-    return terms.log_likelihood + log_prior - up_to(terms.kl)
+    """F_n = log p(x | z_1..n) + log p(n) - sum_{t<=n} KL_t - KL of the world, the bound with the count fixed to n (less
+    its entropy)."""
+    return less_world(terms.log_likelihood + log_prior - up_to(terms.kl), terms)
+
+
+def less_world(
+    bounds: Float[Tensor, "picture sample count"], terms: ElboTerms
+) -> Float[Tensor, "picture sample count"]:
+    """What the world costs is the same whatever stands in it."""
+    return bounds if terms.world_kl is None else bounds - terms.world_kl[:, None, None]
 
 
 def tilted(log_prior: Float[Tensor, " count"], odds: float) -> Float[Tensor, " count"]:
@@ -121,8 +134,10 @@ def importance_bound(terms: ElboTerms, log_prior: Float[Tensor, " count"]) -> Fl
 
     Inside the logarithm stands an unbiased estimate of p(x), the sum over counts exact; so this is a lower bound of
     log p(x) on average, and rises towards it with S (Burda, Grosse & Salakhutdinov 2016, "Importance Weighted
-    Autoencoders", theorem 1).
+    Autoencoders", theorem 1). All draws share one world w, and p(w) / q(w) stands before the sum: still a lower bound,
+    but no tighter about the world than the ELBO.
     """
     assert terms.log_weight is not None
     weights = terms.log_likelihood + log_prior + up_to(terms.log_weight)
-    return weights.flatten(1).logsumexp(-1) - math.log(weights.shape[1])
+    bound = weights.flatten(1).logsumexp(-1) - math.log(weights.shape[1])
+    return bound if terms.world_log_weight is None else bound + terms.world_log_weight

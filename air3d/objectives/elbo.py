@@ -1,4 +1,8 @@
-"""Learning without labels: the ELBO, its gradient estimated by `gradient=`, and the wake-phase term beside it."""
+"""Learning without labels: the ELBO, its gradient estimated by `gradient=`, and the wake-phase term beside it.
+
+A world that a network infers (`model/world.py`) learns of pictures that nobody painted by the bound, and of paintings
+by their own worlds besides: log q of them, weighted by `SLEEP`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,9 @@ from air3d.objectives.wake_phase import wake_phase
 from air3d.objectives.weights import Weights
 from scenes.objects import Objects
 from scenes.view import View
+
+SLEEP = 100.0
+"""Nats on log q(world of a painting | its picture)."""
 
 Observed = tuple[Counterfactuals, Tensor | None]
 
@@ -50,10 +57,13 @@ class Elbo:
         bound = self.surrogate(terms, log_prior, prior.min_objects).mean()
         if weights.wake_phase:
             bound = bound + weights.wake_phase * wake_phase(terms, log_prior, prior.min_objects).mean()
+        if terms.world_log_q is not None:
+            bound = bound + SLEEP * terms.world_log_q.mean()
         log_q = log_count_posterior(terms.presence_logit.detach(), prior.min_objects)
         return -(weights.sigma**2) * bound, {
             "train/elbo": expected_bound(log_q, prefix_bounds(terms, prior.log_count).detach()).mean().item(),
             "train/kl": terms.kl.sum(-1).mean().item(),
+            **said_of_world(terms),
         }
 
     def terms(
@@ -77,6 +87,12 @@ class Elbo:
     def validation_score(self, pictures: Tensor, view: View, truth: Objects, elbo: float) -> float:
         """The plain ELBO: no label is needed to choose the best checkpoint."""
         return elbo
+
+
+def said_of_world(terms: ElboTerms) -> dict[str, float]:
+    """What the world costs in the bound, and log q of the painting's; nothing where no network infers one."""
+    values = {"train/world_kl": terms.world_kl, "train/world_log_q": terms.world_log_q}
+    return {name: value.mean().item() for name, value in values.items() if value is not None}
 
 
 def with_observed(terms: ElboTerms, observed: list[Observed], samples: int) -> ElboTerms:

@@ -23,7 +23,7 @@ class TrainingState:
         self.run, self.run_dir, config = run, run_dir, run.config
         symmetries = run.scene.catalogue.symmetries
         self.objective = objective(run.model, symmetries, config.gradient, config.supervised)
-        self.parameters = list(run.model.posterior.parameters())
+        self.parameters = [*run.model.posterior.parameters(), *run.model.world.parameters()]
         self.rates = [config.trainer.learning_rate]
         self.optimiser = torch.optim.Adam(self.parameters, lr=config.trainer.learning_rate)
         if learned := list(self.objective.learned.parameters()):
