@@ -21,7 +21,7 @@ def setting(name: str, antialias: int) -> tuple[Renderer, Objects, View]:
     """A backend, three objects in each of three pictures that stand in front of and behind each other, in colours and
     sizes of their own, and a world for each picture; in the backend's precision."""
     renderer = renderers(small_scene(), RendererConfig(antialias=antialias))[BACKENDS.index(name)]
-    objects, view = random_looks(random_objects(3, spread=0.06), 4), random_view(5)
+    objects, view = random_looks(random_objects(3, spread=0.06), 4), random_view(5, 3, 20 // antialias, 26 // antialias)
     return (renderer, objects, view) if name == "streaming" else (renderer, double_objects(objects), double(view))
 
 
@@ -113,4 +113,6 @@ def test_gradients_are_those_of_painting_with_that_tint(antialias: int) -> None:
     torch.testing.assert_close(gradients["reference", "recoloured"], exact, rtol=1e-9, atol=1e-9)
     for how in ("recoloured", "painted"):
         torch.testing.assert_close(gradients["streaming", how].double(), exact, rtol=2e-3, atol=2e-2)
-    torch.testing.assert_close(*(gradients["streaming", how] for how in ("recoloured", "painted")), rtol=1e-3, atol=5e-3)
+    torch.testing.assert_close(
+        *(gradients["streaming", how] for how in ("recoloured", "painted")), rtol=1e-3, atol=5e-3
+    )
