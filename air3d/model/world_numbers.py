@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ FAINTEST = 0.02
 """Elevation and part of a light below which all are alike: slope and logarithm stay numbers."""
 
 
+@runtime_checkable
 class Numbers(Protocol):
     """One part of a world as `size` numbers."""
 
