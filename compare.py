@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from air3d import cli
 from air3d.comparison.collect import collect, remember
 from air3d.comparison.evaluations import evaluated
+from air3d.comparison.folders import check_folders
 from air3d.comparison.plan import CompareConfig
 from air3d.comparison.report import write_report
 from air3d.comparison.report.summary import means
@@ -23,9 +24,11 @@ from air3d.training.tracking import Mode, Tracker
 def main(settings: DictConfig) -> None:
     config = cli.typed(settings, CompareConfig, missing="give experiment=NAME")
     out = Path(config.out)
-    runs, environment, any_code = Path(config.runs), config.environment(), config.any_code
+    environment, any_code, done = config.environment(), config.any_code, dict[str, Path]()
+    check_folders(config)
     for model in config.models:
-        run = trained(runs, model, config.training(model), environment, config.logging(), any_code)
+        words = config.training(model, done.get(config.begins.get(model, "")))
+        run = done[model] = trained(Path(config.runs), model, words, environment, config.logging(), any_code)
         for name, test in config.tests.items():
             folder = out / "results" / f"{model}_seed{config.seed}" / name
             evaluated(run, test, folder, environment, config.device, any_code)

@@ -23,8 +23,8 @@ MOVED = {"experiment": "ablation"}
 """Groups of settings that had another name; compare.py has experiments still."""
 SHORT = {"train": {"data": "data.folder"}}
 """Settings with a shorter name on the command line, by program."""
-FOLDERS = ("data.folder", "init")
-"""Settings of train.py that name something there is; any name is taken as it stands."""
+FOLDERS = {"train": ("data.folder", "init"), "compare": ("data",)}
+"""Settings that name something there is, by program; any name is taken as it stands."""
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ended, as shells count."""
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def written_out(name: str, words: Sequence[str]) -> list[str]:
     def word(given: str) -> str:
         key, equals, value = given.partition("=")
         key = SHORT.get(name, {}).get(key, key)
-        literal = name in SHORT and key in FOLDERS and value and os.path.exists(value)
+        literal = key in FOLDERS.get(name, ()) and value and os.path.exists(value)
         return f"{key}{equals}{quoted(value) if literal else value}"
 
     return [word(given) for given in words]

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from air3d.comparison.beginnings import as_planned, before
 from air3d.comparison.evaluations import ABOUT, REQUEST, answers
-from air3d.comparison.learned import Learned, learned, to_learn_with
+from air3d.comparison.learned import Learned, learned
 from air3d.comparison.plan import CompareConfig, request
 from air3d.comparison.trainings import Cost, cost
 from air3d.files import write_json
@@ -19,8 +20,8 @@ from air3d.training.provenance import EVALUATION, code
 class Result:
     """One model of one seed on one test.
 
-    training: the command line of its training; run: the folder of that; folder: what evaluate.py wrote of the test, and
-    metrics: its metrics.json.
+    training: the command line of its training; run: the folder of that, and before: those of the trainings that it
+    began with; cost: of all of them; folder: what evaluate.py wrote of the test, and metrics: its metrics.json.
     """
 
     model: str
@@ -31,13 +32,16 @@ class Result:
     cost: Cost
     folder: Path
     metrics: dict[str, Any]
+    before: tuple[Path, ...] = ()
 
 
 def remember(folder: Path, run: Path, model: str, test: str, config: CompareConfig) -> None:
-    """Writes down beside a result whose it is and what its training took."""
-    about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": config.training(model)}
-    there = learned(run)
-    write_json(folder / ABOUT, {**about, "cost": asdict(cost(run)), "learned": there and asdict(there)})
+    """Writes down beside a result whose it is and what its training took, with all that it began with."""
+    earlier, there = before(run, model, config), learned(run)
+    training, spent = config.training(model, *earlier[-1:]), sum(map(cost, earlier), cost(run))
+    about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": training}
+    about |= {"before": [str(path) for path in earlier], "cost": asdict(spent)}
+    write_json(folder / ABOUT, {**about, "learned": there and asdict(there)})
 
 
 def collect(out: Path, config: CompareConfig) -> list[Result]:
@@ -71,9 +75,8 @@ def read(folder: Path, config: CompareConfig, any_code: bool = False) -> Result 
     model, test, seed = about["model"], about["test"], about["seed"]
     if model not in config.models or test not in config.tests:
         return None
-    wanted = {"test": request(config.tests[test]), "code": code(EVALUATION)}
-    words = (*config.training(model)[:-1], f"seed={seed}")
-    if not (there.same(to_learn_with(words), any_code) and answers(asked, wanted, any_code)):
+    wanted, run = {"test": request(config.tests[test]), "code": code(EVALUATION)}, Path(about["run"])
+    if not (answers(asked, wanted, any_code) and as_planned(there, run, model, seed, config, any_code)):
         return None
-    run, spent = Path(about["run"]), Cost(**about["cost"])
-    return Result(model, seed, test, " ".join(about["training"]), run, spent, folder, metrics)
+    spent, earlier = Cost(**about["cost"]), tuple(map(Path, about.get("before", ())))
+    return Result(model, seed, test, " ".join(about["training"]), run, spent, folder, metrics, earlier)

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from air3d.cli import compose, typed
-from air3d.training.checkpoint import stored_settings
+from air3d.training.checkpoint import stored_settings, trained_weights
 from air3d.training.config import Config
 from air3d.training.earlier import renamed_settings
 from air3d.training.provenance import LEARNING, code, recorded
 from scenes.catalogue import catalogue
 from scenes.errors import UserError
+from scenes.manifest import sha256
+from scenes.unlabelled import read_folder
 
 ELSEWHERE = ("run_dir", "resume", "logger")
 """Settings that change nothing of what is learned."""
 
-LABELS_USE = ("sigma",)
-"""What a training on labels uses of `trainer.schedule`: the sigma that its results are judged by. The rest shapes the
-bound, which it does not maximise."""
+LABELS_USE = ("sigma", "sigma_end")
+"""What a training on labels uses of `trainer.schedule`: the sigma that its results are judged by, and by which the
+objects that it sees are coloured. The rest shapes the bound, which it does not maximise."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,35 @@ def configured(words: Sequence[str]) -> Config:
 
 
 def to_learn(config: Config) -> Learned:
-    """What this program learns with that configuration."""
-    return Learned(fingerprint(config.plain()), catalogue(config.scene.catalogue).fingerprint, code(LEARNING))
+    """What this program learns with that configuration. UserError where the network that it begins with, or the folder
+    that it learns from, cannot be read."""
+    scene, folder = config.scene, config.data.folder
+    begun = None if config.init is None else sha256(trained_weights(Path(config.init))[1])
+    shown = None if folder is None else pictures(folder, scene.height, scene.width, scene.background)
+    settings = with_contents(config.plain(), begun, shown)
+    return Learned(fingerprint(settings), catalogue(scene.catalogue).fingerprint, code(LEARNING))
 
 
 @cache
-def to_learn_with(words: tuple[str, ...]) -> Learned:
+def pictures(folder: str, *of: Any) -> str:
+    """The fingerprint of a folder's usable pictures, see `read_folder`."""
+    return read_folder(folder, *of).fingerprint
+
+
+def with_contents(settings: Mapping[str, Any], begun: str | None, shown: str | None) -> dict[str, Any]:
+    """The settings with fingerprints in the place of paths: what is in a file decides, not where it lies."""
+    return {**settings, "init": begun, "data": {**settings["data"], "folder": shown}}
+
+
+def to_learn_with(words: Sequence[str]) -> Learned:
     """The same of a command line: defaults may have changed since it was used."""
-    return to_learn(configured(words))
+    return to_learn(parsed(tuple(words)))
+
+
+@cache
+def parsed(words: tuple[str, ...]) -> Config:
+    """`configured`, which takes a third of a second, once."""
+    return configured(words)
 
 
 def learned(folder: Path) -> Learned | None:
@@ -70,10 +93,12 @@ def learned(folder: Path) -> Learned | None:
     default says. Nor is it known what a training is that several programs took turns at.
     """
     try:
-        settings = fingerprint(renamed_settings(stored_settings(folder), str(folder)))
-        entries = recorded(folder)
+        settings, entries = renamed_settings(stored_settings(folder), str(folder)), recorded(folder)
+        begun = settings["init"] and entries[0]["init"]["sha256"]
+        seen = {entry["data"]["fingerprint"] for entry in entries} if settings["data"]["folder"] else {None}
+        settings = fingerprint(with_contents(settings, begun, *seen))
         meshes, programs = ({entry.get(name) for entry in entries} for name in ("catalogue", "code"))
-    except (UserError, KeyError, TypeError, AttributeError):  # damaged
+    except (UserError, LookupError, TypeError, AttributeError):  # damaged
         return None
     return Learned(settings, *(values.pop() if len(values) == 1 else None for values in (meshes, programs)))
 

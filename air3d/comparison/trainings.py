@@ -97,6 +97,9 @@ class Cost:
     pictures: int
     minutes: float
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.steps + other.steps, self.pictures + other.pictures, self.minutes + other.minutes)
+
 
 def cost(folder: Path) -> Cost:
     """Of the training in that folder, so far."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from air3d.comparison.collect import Result
 from air3d.comparison.plan import CompareConfig
 from air3d.comparison.report.page import Part, render
-from air3d.comparison.report.parts import training, under_test
+from air3d.comparison.report.parts import all_tests, training, under_test
 from air3d.comparison.report.summary import write_tables
 
 
@@ -18,6 +18,8 @@ def write_report(out: Path, results: Sequence[Result], config: CompareConfig) ->
     parts: list[Part] = [
         under_test(folder, test, [result for result in results if result.test == test]) for test in config.tests
     ]
+    if len(config.tests) > 1:
+        parts.insert(0, all_tests(results))
     parts.append(training(folder, results))
     write_tables(folder, results)
     return render(folder / "index.html", config, parts)

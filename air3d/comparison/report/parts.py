@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from air3d.comparison.collect import Result
 from air3d.comparison.report import figures
 from air3d.comparison.report.page import Part, Picture, Table
-from air3d.comparison.report.summary import by_model, counts_table, headline, words
+from air3d.comparison.report.summary import ACROSS, across, by_model, counts_table, headline, words
 from air3d.files import atomic
 from air3d.report.panels import cell_corner
 from air3d.report.plots import count_accuracy_by_count, learning_curve
@@ -42,6 +43,12 @@ def under_test(folder: Path, test: str, results: Sequence[Result]) -> Part:
     return Part(words(test), circumstances(results[0]), tables, pictures, paintings)
 
 
+def all_tests(results: Sequence[Result]) -> Part:
+    """Every model on every test, a table for each number that matters most."""
+    tables = [Table(across(results, column), f"{column.title.capitalize()}.") for column in ACROSS]
+    return Part("all tests", "What each test is stands below.", tables)
+
+
 def circumstances(result: Result) -> str:
     """What was tested on, and how objects were counted where it was not as usual."""
     explained = result.metrics.get("counting") == "likelihood"
@@ -65,8 +72,7 @@ def painting(folder: Path, result: Result) -> Picture:
 
 def training(folder: Path, results: Sequence[Result]) -> Part:
     """How the models learned, and what it took."""
-    folders = {label(result): result.run for result in results}
-    runs = {run: read_metrics(path / "metrics.jsonl") for run, path in folders.items()}
+    runs = {label(result): curve_of(result) for result in results}
     learning_curve(curve := folder / "learning.png", runs, ylabel="count accuracy, validation", named=named(results))
     pictures = [Picture(curve, "Every line is a seed. Validation scenes are as those of the training.")]
     if noisy := {run: rows for run, rows in runs.items() if any(NOISE in row for row in rows)}:
@@ -76,6 +82,17 @@ def training(folder: Path, results: Sequence[Result]) -> Part:
     return Part("training", "", [Table(commands(results), "The training of each model, of its first seed.")], pictures)
 
 
+def curve_of(result: Result) -> list[dict[str, Any]]:
+    """What was logged of a training and of those that it began with, one after the other in time."""
+    rows: list[dict[str, Any]] = []
+    for run in (*result.before, result.run):
+        passed = max((row[MINUTES] for row in rows if MINUTES in row), default=0.0)
+        logged = read_metrics(run / "metrics.jsonl")
+        rows += [{**row, MINUTES: row[MINUTES] + passed} if MINUTES in row else row for row in logged]
+    return rows
+
+
+MINUTES = "perf/minutes"
 NOISE = "val/gradient_noise"
 
 

@@ -50,6 +50,11 @@ COLUMNS = (
     Column("pictures seen", lambda result: float(result.cost.pictures), "", 0),
 )
 
+ACROSS = tuple(
+    column for column in COLUMNS if column.title in ("count accuracy", "identity accuracy", "position, median")
+)
+"""What is shown of all tests in one place."""
+
 SCALARS = (
     "scenes", "count_accuracy", "detection_rate", "identity_accuracy", "position_error_median_m",
     "position_error_mean_m", "rotation_error_median_deg", "reconstruction_mse", "elbo", "milliseconds_per_image",
@@ -67,6 +72,15 @@ def headline(results: Sequence[Result]) -> list[list[str]]:
     for model, group in by_model(results).items():
         learned = sum((result.metrics["count_accuracy"] or 0) > LEARNED for result in group)
         rows.append([words(model), str(len(group)), f"{learned} of {len(group)}", *(c.shown(group) for c in COLUMNS)])
+    return rows
+
+
+def across(results: Sequence[Result], column: Column) -> list[list[str]]:
+    """A table with its header: a line for every model, a column for every test."""
+    tests = list(dict.fromkeys(result.test for result in results))
+    rows = [["model", *map(words, tests)]]
+    for model, group in by_model(results).items():
+        rows.append([words(model), *(column.shown([each for each in group if each.test == test]) for test in tests)])
     return rows
 
 
