@@ -136,11 +136,11 @@ def test_what_is_measured_is_never_learned_from(made: Path, plan: Plan, tmp_path
     check_folders(plan())
     mixed = shutil.copytree(made / "photos", tmp_path / "mixed")
     shutil.copy(made / "test/images/000003.png", mixed / "holiday.png")
-    with pytest.raises(UserError, match="holds 1 pictures of the test .*test, such as holiday.png: give others"):
+    with pytest.raises(UserError, match=r"holds 1 pictures of the test .*such as holiday\.png: give others"):
         check_folders(plan(f"data={mixed}"))
     with pytest.raises(UserError, match="does not exist: give a folder"):
         check_folders(plan(f"data={tmp_path / 'nowhere'}"))
-    with pytest.raises(UserError, match="is no data set, as generate.py writes it"):
+    with pytest.raises(UserError, match=r"is no data set, as generate\.py writes it"):
         check_folders(plan(f"tests.path_traced_2.data={made / 'photos'}"))
     assert "data" not in request(plan().tests["own_scenes"]), "results from before tests had data sets still count"
 
