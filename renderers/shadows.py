@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from renderers.base import Renderer, empty_table
+from renderers.base import Renderer, empty_table, fitting
 from renderers.canvas import LOG_CLEAR, averaged
 from scenes.objects import Objects
 from scenes.view import View
@@ -33,6 +33,7 @@ def shadowed(renderer: Renderer, objects: Objects, view: View) -> View:
     """
     if not bool((view.lamp > 0).any()):
         return view
+    view = fitting(view, len(objects))
     light = view.light.float()
     direct = view.diffuse.float() * light[:, 2].clamp_min(0)
     dark = (direct / (view.ambient.float() + direct).clamp_min(1e-6))[:, None, None, None]
