@@ -143,12 +143,14 @@ class Air(nn.Module):
         # before anything is decided, all samples of a picture see the same
         features = repeat(self.look(stem, pictures, shown.image[::samples], known), EACH_SAMPLE, sample=samples)
         stem = repeat(stem, EACH_SAMPLE, sample=samples)
+        taken: list[Tensor] = []
         for index in range(steps):
             if index:
                 features = self.look(stem, each, shown.image, believed)
-            proposal = self.posterior.propose(features, state, believed, curious=policy is sample)
+            proposal = self.posterior.propose(features, state, believed, policy is sample, taken)
             closeup = self.closeup(each, shown.image, believed)
             decision = policy(self.posterior, proposal, closeup, believed)
+            taken.append(decision.objects.position[:, 0, :2].detach())
             place, seen, state = Place(now.canvas, each, views, told), now.image, proposal.state
             now = self.paint(place, decision.objects, sigma)
             shown = now if views is believed else self.shown(shown, decision.objects, each, believed)

@@ -75,24 +75,38 @@ def sample_of(identity: Choice, pose: Pose, choices: Mapping[str, Tensor], noise
 
 class Mode:
     """The likeliest identity and, given it, the middle of every latent; painted as long as presence is likelier than
-    `least`. The first `min_objects` are always there. One for each pass: it remembers which pictures have ended."""
+    `least`. The first `min_objects` are always there. One for each pass: it remembers which pictures have ended.
+
+    A network that considers several places (`candidates`) never puts an object where another one stands: it would be
+    there for what the first was painted wrong.
+    """
 
     def __init__(self, min_objects: int = 0, least: float = 0.5) -> None:
         self.min_objects, self.least = min_objects, least
         self.present: list[Tensor] = []
         self.rho: list[Tensor] = []
+        self.objects: list[Objects] = []
 
     @torch.no_grad()
     def __call__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> Decision:
         rho = proposal.presence_logit.sigmoid()
         rho = torch.ones_like(rho) if len(self.rho) < self.min_objects else rho
-        present = rho > self.least
-        self.present.append(self.present[-1] & present if self.present else present)
-        self.rho.append(rho)
         identity = proposal.identity.logits.argmax(-1)
         pose = posterior.pose(proposal, identity, closeup, view)
         values = {name: family.mode() for name, family in pose.items()}
-        return Decision(one_slot(identity, values, self.present[-1].float()), pose)
+        if posterior.config.candidates > 1:
+            rho = rho * self.possible(posterior, identity, values["position"])
+        present = rho > self.least
+        self.present.append(self.present[-1] & present if self.present else present)
+        self.rho.append(rho)
+        self.objects.append(one_slot(identity, values, self.present[-1].float()))
+        return Decision(self.objects[-1], pose)
+
+    def possible(self, posterior: Posterior, identity: Tensor, position: Tensor) -> Tensor:
+        """Whether an object can stand there beside those that are there already."""
+        others = [(each.identity[:, 0], each.position[:, 0, :2], each.presence[:, 0] < 0.5) for each in self.objects]
+        apart = [posterior.apart(identity, position[:, :2], *other) | absent for *other, absent in others]
+        return torch.stack(apart).all(0) if apart else torch.ones_like(identity, dtype=torch.bool)
 
 
 def one_slot(identity: Tensor, values: Mapping[str, Tensor], presence: Tensor | None = None) -> Objects:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from air3d.model.attention import REACH, Attention, table_shares
@@ -31,6 +31,9 @@ from scenes.view import View
 
 REFINEMENT_REACH = 0.05
 """How far a closer look may still move an object, as a share of the table."""
+
+IMPOSSIBLE = 10.0
+"""What is taken from the logit of an object where another one stands."""
 
 Pose = dict[str, Family]
 """q of every latent of the table, given the identity, by name."""
@@ -90,6 +93,7 @@ class Posterior(nn.Module):
     ):
         super().__init__()
         self.config, self.identities, self.prior = config, len(catalogue), prior
+        self.radii = [mesh.inner_radius for mesh in catalogue.meshes]
         identities = self.identities
         self.encoder = Encoder(config.stem, config.channels, unexplained)
         channels, hidden = self.encoder.channels, config.hidden
@@ -115,20 +119,26 @@ class Posterior(nn.Module):
         state: Float[Tensor, "batch hidden"],
         view: View,
         curious: bool = False,
+        taken: Sequence[Float[Tensor, "batch 2"]] = (),
     ) -> Proposal:
-        """Attend to one place of the feature map and say whether an object is there, and which. `curious`: in every
-        second picture to where most is unexplained, whatever it may be."""
+        """Attend to one place of the feature map and say whether an object is there, and which.
+
+        `curious`: in every second picture to where most is unexplained, whatever it may be; `taken`: where objects
+        stand already, metres.
+        """
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
         attention = self.attention(contrast, state, places)
         if self.config.candidates > 1:
-            attention = self.likeliest(cells, contrast, state, places, curious)
+            attention = self.likeliest(cells, contrast, state, places, curious, taken)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         seen, state = self.attend(values, attention, state)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
-        place = attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
+        place = attended_place(attention, places)
+        if self.config.candidates > 1:
+            presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, taken)
         return Proposal(presence_logit, identity, seen, place, state)
 
     def attend(self, values: Tensor, attention: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,7 +149,13 @@ class Posterior(nn.Module):
 
     @torch.no_grad()
     def likeliest(
-        self, cells: Tensor, contrast: Tensor, state: Tensor, places: Tensor, curious: bool
+        self,
+        cells: Tensor,
+        contrast: Tensor,
+        state: Tensor,
+        places: Tensor,
+        curious: bool,
+        taken: Sequence[Tensor],
     ) -> Float[Tensor, "batch cell"]:
         """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
         the table, looked at first, would end the search before the objects that come after it.
@@ -151,10 +167,31 @@ class Posterior(nn.Module):
         each = self.attention.candidates(contrast, places, self.config.candidates)
         seen = (self.attend(values, attention, state)[0] for attention in each)
         logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)
+        there = [self.is_taken(attended_place(attention, places), taken) for attention in each]
+        logits = logits - IMPOSSIBLE * torch.stack(there, -1)
         chosen = logits.argmax(-1)
         if curious:
             chosen = chosen * (torch.rand(len(chosen), device=chosen.device) < 0.5)
         return torch.stack(each, 1)[torch.arange(len(chosen), device=chosen.device), chosen]
+
+    def apart(
+        self,
+        identity: Int[Tensor, " batch"],
+        place: Float[Tensor, "batch 2"],
+        others: Int[Tensor, " batch"],
+        places: Float[Tensor, "batch 2"],
+    ) -> Bool[Tensor, " batch"]:
+        """Whether two objects can stand there (metres) at once: the circles that their footprints cover at any yaw do
+        not overlap."""
+        radii = place.new_tensor(self.radii)
+        return (place - places).norm(dim=-1) > radii[identity] + radii[others]
+
+    @torch.no_grad()
+    def is_taken(self, place: Float[Tensor, "batch 2"], taken: Sequence[Tensor]) -> Float[Tensor, " batch"]:
+        """1 where an object stands already: what is left to explain there is how it was painted."""
+        away = self.prior.to_metres(F.pad(place, (0, 1)))[:, :2]
+        near = [(away - other).norm(dim=-1) < min(self.radii) for other in taken]
+        return torch.stack(near).any(0).to(place) if near else torch.zeros_like(place[:, 0])
 
     def pose(
         self,
@@ -181,6 +218,13 @@ class Posterior(nn.Module):
             place, height = place + REFINEMENT_REACH * read[:, :2].tanh(), height + read[:, 2:3]
         log_width = (read[:, 3:] + math.log(self.config.initial_std)).clamp(-6, 1.5)
         return Look(rings, known, inside(place, height), log_width)
+
+
+def attended_place(
+    attention: Float[Tensor, "batch cell"], places: Float[Tensor, "#batch cell 2"]
+) -> Float[Tensor, "batch 2"]:
+    """The mean of the cells' places, weighted by attention."""
+    return attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
 
 
 def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:
