@@ -76,6 +76,7 @@ class Step:
 
     place: Place
     closeup: Float[Tensor, "batch 6 height width"]
+    believed: View
     proposal: Proposal
     decision: Decision
     seen: Float[Tensor, "batch height width 3"]
@@ -154,7 +155,7 @@ class Air(nn.Module):
             place, seen, state = Place(now.canvas, each, views, told), now.image, proposal.state
             now = self.paint(place, decision.objects, sigma)
             shown = now if views is believed else self.shown(shown, decision.objects, each, believed)
-            yield Step(place, closeup, proposal, decision, seen, now, samples)
+            yield Step(place, closeup, believed, proposal, decision, seen, now, samples)
 
     def blank(self, view: View) -> Painted:
         """The empty table."""
@@ -236,7 +237,9 @@ class Air(nn.Module):
             drawn.append(step.decision)
         terms = stack_terms(likelihoods, [p.presence_logit for p in proposals], drawn, samples)
         if colours[0] is not None:
-            terms = replace(terms, kl=terms.kl + stack_steps(colours, samples))
+            costs = stack_steps(colours, samples)
+            assert terms.log_weight is not None
+            terms = replace(terms, kl=terms.kl + costs, log_weight=terms.log_weight - costs)
         of_world = {"world_kl": worlds.kl, "world_log_weight": worlds.log_weight, "world_log_q": worlds.log_q}
         return replace(terms, **of_world), observed
 

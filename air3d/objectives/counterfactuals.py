@@ -107,7 +107,7 @@ class CounterfactualEvaluator:
     def instead(self, step: Step, identity: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """F_t with an object of that identity in the place of the one that was drawn."""
         before = drawn(step)
-        pose = self.air.posterior.pose(step.proposal, identity, step.closeup, step.place.view)
+        pose = self.air.posterior.pose(step.proposal, identity, step.closeup, step.believed)
         choices = {
             name: same_quantile(before.choices[name], before.pose[name].choice, family.choice)
             for name, family in pose.items()

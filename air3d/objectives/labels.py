@@ -94,11 +94,12 @@ class Labels:
         truth, model = to_torch(truth, self.device), self.model
         # the network's own likeliest answers, each painted before the next; where it sees none of them, none are
         policy = Mode(truth.slots, -1.0 if model.posterior.config.residual else 2.0)
-        steps = list(model.unroll(pictures, view, truth.slots, policy))
+        believed = model.world.believed(pictures, view)
+        steps = list(model.unroll(pictures, view, truth.slots, policy, believed=believed))
         chosen = self.pairing(steps, truth)
         # from here on the steps of all pictures in one row, step by step
         proposal = concatenate([step.proposal for step in steps])
-        closeup, views = torch.cat([step.closeup for step in steps]), View.stack([view] * len(steps))
+        closeup, views = torch.cat([step.closeup for step in steps]), View.stack([believed] * len(steps))
         identity, there = by_step(truth.identity, chosen), truth.presence.T.flatten()
         pose = model.posterior.pose(proposal, identity, closeup, views)
         objects = {"identity": proposal.identity.log_prob(identity)}

@@ -123,8 +123,9 @@ def test_another_beginning_is_another_training(compared: Path, plan: Plan, tmp_p
     assert learned(folder) == moved, "the same network somewhere else"
     shutil.copy(run_of(compared, "supervised_varied_ordered") / "best.pt", other / "best.pt")
     assert learned(folder) != to_learn_with(plan().training("air_folder", other))
-    longer = plan("models.air_varied_half=[model=air,scene=tabletop_varied,trainer.clip=9.0]")
-    assert {result.model for result in collect(Path(longer.out), longer)} == {"supervised_varied_ordered"}
+    half_of_another_kind = 'models.air_varied_half=["model=air","scene=tabletop_varied","trainer.clip=9.0"]'
+    clipped = plan(half_of_another_kind)
+    assert {result.model for result in collect(Path(clipped.out), clipped)} == {"supervised_varied_ordered"}
     environment = folder / "environment.json"
     before = environment.read_text()
     environment.write_text(json.dumps([{k: v for k, v in e.items() if k != "init"} for e in json.loads(before)]))

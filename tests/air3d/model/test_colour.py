@@ -203,4 +203,7 @@ def test_colours_cost_in_the_bound_what_they_cost(tmp_path: Path) -> None:
     terms, _ = run.model.elbo_terms(pictures, view, 2, 0.1, steps.append)
     costs = torch.stack([step.decision.kl + step.painted.colour_cost for step in steps], -1)
     torch.testing.assert_close(terms.kl.flatten(0, 1), costs)
+    weights = torch.stack([step.decision.log_weight - step.painted.colour_cost for step in steps], -1)
+    assert terms.log_weight is not None
+    torch.testing.assert_close(terms.log_weight.flatten(0, 1), weights)
     assert (torch.stack([step.painted.colour_cost for step in steps]) > 1e-3).any()

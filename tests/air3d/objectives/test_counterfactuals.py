@@ -133,4 +133,4 @@ def step_of(run: Run, truth: Objects, pictures: Tensor, view: View, logits: Tens
     proposal = Proposal(nothing, Choice(logits=row.expand(-1, 4)), row, row.expand(-1, 2), row)
     closeup, before = torch.zeros(batch, 6, *pictures.shape[1:3]), run.renderer.blank(view)
     place, painted = Place(before, pictures, view, told=True), Painted(before, pictures, None)
-    return Step(place, closeup, proposal, drawn, run.renderer.develop(before, view), painted)
+    return Step(place, closeup, view, proposal, drawn, run.renderer.develop(before, view), painted)
