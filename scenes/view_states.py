@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from scenes.errors import UserError, nearest
+from scenes.errors import UserError
 
 STATES = {
     "camera": ("known", "inferred", "varied"),
@@ -40,7 +40,7 @@ class ViewStates:
     def __post_init__(self) -> None:
         for name, states in STATES.items():
             if (given := getattr(self, name)) not in states:
-                raise UserError(f"scene.view.{name}={given}: {nearest(str(given), states)}")
+                raise UserError(f"scene.view.{name}={given}: it must be {' or '.join(states)}")
         if not 0 <= self.outliers < 1:
             raise UserError(f"scene.view.outliers={self.outliers}: give a share from 0 to below 1")
 
