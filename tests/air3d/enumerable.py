@@ -2,12 +2,16 @@
 
 Everything the posterior decides depends on what it drew before, as in the real model; the likelihood is quadratic in
 the poses, so that their expectation is closed form.
+
+With a `world`, the picture has one more number, inferred before all objects and shared by all samples. What is said of
+the first object depends on it, and what is seen with and without objects. Its expectation is a quadrature.
 """
 
 from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,21 +21,44 @@ from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, up_
 
 STD = 0.3
 LOG_PRIOR = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64).log()
+SHIFT = 0.4
+"""How far a world of 1 shifts the first object's pose."""
+
 CONTEXT = 4
 """Length of what a baseline may know of a step."""
 
 
-def parameters() -> dict[str, Tensor]:
-    """Logits and means; indices are what was drawn before, in the order identity, bin, identity, bin."""
+def parameters(world: bool = False) -> dict[str, Tensor]:
+    """Logits and means; indices are what was drawn before, in the order identity, bin, identity, bin. `world`: mean
+    and logarithm of the standard deviation."""
     generator = torch.Generator().manual_seed(3)
     sizes = {
         "identity1": (2,), "yaw1": (2, 2), "identity2": (2, 2, 2), "yaw2": (2, 2, 2, 2),
         "rho1": (), "rho2": (2, 2), "mean1": (2, 2), "mean2": (2, 2, 2, 2),
     }  # fmt: skip
+    if world:
+        sizes["world"] = (2,)
     return {
         name: torch.randn(size, generator=generator, dtype=torch.float64).requires_grad_()
         for name, size in sizes.items()
     }
+
+
+def told(theta: dict[str, Tensor], world: Tensor) -> dict[str, Tensor]:
+    """What the posterior says of objects once it has drawn the world, a number or [picture, 1]."""
+    towards = torch.tensor([0.8, -0.4], dtype=torch.float64)
+    shifted = {"identity1": theta["identity1"] + world[..., None] * towards, "rho1": theta["rho1"] - 0.7 * world}
+    return {**theta, **shifted}
+
+
+def seen_of_world(world: Tensor) -> Tensor:
+    """What it adds to the log likelihood of 0, 1 and 2 objects."""
+    return torch.stack([1.2 * world - world**2, 0.5 * world, -0.3 * world**2 + world], -1)
+
+
+def world_kl(theta: dict[str, Tensor]) -> Tensor:
+    mean, log_std = theta["world"]
+    return (mean**2 + (2 * log_std).exp() - 1) / 2 - log_std
 
 
 def log_likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor, pose1: Tensor, pose2: Tensor, variance: float) -> Tensor:
@@ -42,12 +69,22 @@ def log_likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor, pose1: Tensor, po
 
 
 def exact_bound(theta: dict[str, Tensor], min_count: int = 0) -> Tensor:
-    total = torch.zeros((), dtype=torch.float64)
+    if "world" not in theta:
+        return bound_in_world(theta, torch.zeros((), dtype=torch.float64), min_count)
+    places, weights = (torch.from_numpy(array) for array in np.polynomial.hermite_e.hermegauss(40))
+    mean, log_std = theta["world"]
+    bounds = [bound_in_world(told(theta, w), w, min_count) for w in mean + log_std.exp() * places]
+    return (weights / weights.sum() * torch.stack(bounds)).sum() - world_kl(theta)
+
+
+def bound_in_world(theta: dict[str, Tensor], world: Tensor, min_count: int) -> Tensor:
+    total, bare = torch.zeros((), dtype=torch.float64), seen_of_world(world)
     for i, a, j, b in itertools.product((0, 1), repeat=4):
         share = theta["identity1"].softmax(0)[i] * theta["yaw1"][i].softmax(0)[a]
         share = share * theta["identity2"][i, a].softmax(0)[j] * theta["yaw2"][i, a, j].softmax(0)[b]
         drawn = [torch.tensor(x) for x in (i, a, j, b)]
-        likelihood = log_likelihood(*drawn, theta["mean1"][i, a], theta["mean2"][i, a, j, b], STD**2)
+        pose1 = theta["mean1"][i, a] + SHIFT * world
+        likelihood = bare + log_likelihood(*drawn, pose1, theta["mean2"][i, a, j, b], STD**2)
         log_q = log_count_posterior(torch.stack([theta["rho1"], theta["rho2"][i, a]]), min_count)
         total = total + share * expected_bound(log_q, likelihood + LOG_PRIOR - up_to(kls(theta, *drawn[:3])))
     return total
@@ -73,7 +110,11 @@ def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
 
 def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False) -> ElboTerms:
     """What the unrolled posterior would leave behind, with the same choices and reparameterised poses."""
-    shape = (pictures, samples)
+    shape, world = (pictures, samples), torch.zeros(pictures, 1, dtype=torch.float64)
+    of_world = None
+    if "world" in theta:
+        world = theta["world"][0] + theta["world"][1].exp() * torch.randn_like(world)
+        theta, of_world = told(theta, world), world_kl(theta).expand(pictures)
     i, log_i = choose(theta["identity1"].expand(*shape, 2))
     a, log_a = choose(theta["yaw1"][i])
     j, log_j = choose(theta["identity2"][i, a])
@@ -84,7 +125,7 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
     def likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor) -> Tensor:
         poses = theta["mean1"][i] + STD * noise[0], theta["mean2"][i, a, j] + STD * noise[1]
         pose1, pose2 = (pose.gather(-1, bin[..., None]).squeeze(-1) for pose, bin in zip(poses, (a, b), strict=True))
-        return log_likelihood(i, a, j, b, pose1, pose2, 0.0)
+        return seen_of_world(world) + log_likelihood(i, a, j, b, pose1 + SHIFT * world, pose2, 0.0)
 
     def yaw_expectation() -> Tensor:
         bins = torch.zeros_like(i), torch.ones_like(i)
@@ -112,6 +153,7 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
         identity_expectation=identity_expectation(),
         context=torch.stack([first, second], -2),
         kl=kl,
+        world_kl=of_world,
     )
 
 
@@ -122,10 +164,10 @@ def estimator(name: str) -> Estimator:
 
 def gradients(
     estimator: Estimator, samples: int, repeats: int = 100, pictures: int = 400, min_count: int = 0,
-    sum_yaw: bool = False,
+    sum_yaw: bool = False, world: bool = False,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Estimates [repeats, ...] of the gradient of each parameter, each the mean over `pictures` independent ones."""
-    theta = parameters()
+    theta = parameters(world)
     rows: dict[str, list[Tensor]] = {key: [] for key in theta}
     for _ in range(repeats):
         terms = draw(theta, pictures, samples, sum_yaw)

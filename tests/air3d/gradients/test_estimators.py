@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def build(name: str) -> Estimator:
 
 def standard_errors(estimates: dict[str, Tensor], min_count: int = 0) -> dict[str, Tensor]:
     """How far the mean of the estimates is from the exact gradient; where there is no noise, it must be exact."""
-    theta = parameters()
+    theta = parameters("world" in estimates)
     exact = torch.autograd.grad(exact_bound(theta, min_count), list(theta.values()), materialize_grads=True)
     far = {}
     for (key, values), truth in zip(estimates.items(), exact, strict=True):
@@ -57,6 +58,26 @@ def test_yaw_bins_summed_out_leave_the_gradient_exact(name: str, samples: int) -
     torch.manual_seed(0)
     for key, far in standard_errors(gradients(build(name), samples, sum_yaw=True)).items():
         assert (far < 4.5).all(), f"{key}: {far} standard errors"
+
+
+@pytest.mark.parametrize("name, samples", [case for case in CASES if case[1] < 4])
+def test_a_world_that_all_objects_share_leaves_the_gradient_exact(name: str, samples: int) -> None:
+    """It is drawn before them and once for all samples; what is said of them depends on it."""
+    torch.manual_seed(1)
+    estimates = gradients(build(name), samples, world=True)
+    assert estimates["world"].shape == (100, 2)
+    for key, far in standard_errors(estimates).items():
+        assert (far < 4.5).all(), f"{key}: {far} standard errors"
+
+
+def test_a_bound_that_forgot_what_the_world_costs_is_found_out() -> None:
+    torch.manual_seed(1)
+    surrogate = build("enumerate_counts")
+
+    def cheap(terms: ElboTerms, *rest) -> Tensor:
+        return surrogate(replace(terms, world_kl=None), *rest)
+
+    assert standard_errors(gradients(cheap, 2, world=True))["world"].max() > 10
 
 
 def test_a_baseline_that_has_seen_the_choice_is_found_out() -> None:
