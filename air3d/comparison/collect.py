@@ -38,7 +38,8 @@ class Result:
 def remember(folder: Path, run: Path, model: str, test: str, config: CompareConfig) -> None:
     """Writes down beside a result whose it is and what its training took, with all that it began with."""
     earlier, there = before(run, model, config), learned(run)
-    training, spent = config.training(model, *earlier[-1:]), sum(map(cost, earlier), cost(run))
+    begun = earlier[-1] if earlier else None
+    training, spent = config.training(model, begun), sum(map(cost, earlier), cost(run))
     about = {"model": model, "seed": config.seed, "test": test, "run": str(run), "training": training}
     about |= {"before": [str(path) for path in earlier], "cost": asdict(spent)}
     write_json(folder / ABOUT, {**about, "learned": there and asdict(there)})

@@ -5,9 +5,9 @@ It maximises the density of the true objects under the posterior that AIR trains
     log q(n) + sum_{t<=n} [ log q(identity_t) + sum over the latents of log q(latent_t | identity_t) ],
 
 cross-entropies for what is counted or chosen and a regression with learned widths for what is measured, whose terms are
-weighted (`supervised.beta`, see `LogitNormal.weighted_log_prob`). What is reported, and chooses the best checkpoint, is
-the plain density. Between its steps it paints its own answers and sees the canvas, as in use (with
-`model.residual=false` it sees none).
+weighted (`supervised.beta`, see `LogitNormal.weighted_log_prob`). Where a network infers the world, log q of the true
+world is added. What is reported, and chooses the best checkpoint, is the plain density. Between its steps it paints its
+own answers and sees the canvas, as in use (with `model.residual=false` it sees none).
 
 A list of objects has an order, a table has none. `matching` says which label a step is asked for:
 
@@ -106,10 +106,11 @@ class Labels:
         given = {about.name: truth.given(about) for about in fields(Objects)}
         for name, family in pose.items():
             objects[name] = family.log_density(by_step(given[name], chosen), self.symmetry[identity], beta)
+        world = None if model.world.posterior is None else model.world.drawn(pictures, view, told=True).log_q
         logits = torch.stack([step.proposal.presence_logit for step in steps], -1)
         log_count = log_count_posterior(logits, model.prior.min_objects).gather(1, truth.count.long()[:, None])
         summed = {name: (value * there).view(len(steps), -1).sum(0) for name, value in objects.items()}
-        return {"count": log_count.squeeze(1), **summed}
+        return {"count": log_count.squeeze(1), **summed, **({} if world is None else {"world": world})}
 
     @torch.no_grad()
     def pairing(self, steps: list[Step], truth: Objects) -> Int[Tensor, "picture step"]:

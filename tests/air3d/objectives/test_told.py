@@ -39,3 +39,16 @@ def test_every_pose_is_read_under_the_camera_that_is_believed(
     assert len(asked) > steps, "also of what was not decided"
     for cameras in asked:
         assert torch.equal(cameras, configured.expand_as(cameras))
+
+
+def test_labels_teach_the_world_as_well(tmp_path: Path) -> None:
+    """Otherwise the network that AIR is compared with would shade its objects by a light that nobody taught it."""
+    run = small_run(tmp_path, "scene=tabletop_varied", "scene.view.light=inferred", "model=supervised")
+    pictures, view, truth = example(run, 3)
+    labelled = objective(run.model, run.scene.catalogue.symmetries, run.config.gradient, run.config.supervised)
+    loss, said = labelled(pictures, view, Weights(), truth)
+    loss.backward()
+    log_q = run.model.world.drawn(pictures, view, told=True).log_q
+    assert log_q is not None and said["train/label_world"] == pytest.approx(log_q.mean().item(), rel=1e-5)
+    learned = [parameter.grad for parameter in run.model.world.parameters()]
+    assert learned and all(grad is not None and bool(grad.any()) for grad in learned)
