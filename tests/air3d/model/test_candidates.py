@@ -1,0 +1,123 @@
+"""A step that considers several places: which one it attends to, and where nothing can stand any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import example, small_run
+from torch import Tensor
+
+from air3d.inference.greedy import infer
+from air3d.model.attention import REACH
+from air3d.model.policies import Mode, one_slot
+from air3d.model.posterior import IMPOSSIBLE, Posterior
+from air3d.training.run import Run
+from renderers.convert import channels_first
+from scenes.errors import UserError
+from scenes.view import View
+
+PLATE, BOWL, MUG = 0, 1, 2
+
+
+def run_of(folder: Path, candidates: int = 3) -> Run:
+    return small_run(folder, "scene=tabletop", f"model.candidates={candidates}")
+
+
+def features_of(run: Run, pictures: Tensor, view: View) -> Tensor:
+    model = run.model
+    stem = model.posterior.encoder.stem(channels_first(pictures))
+    return model.look(stem, pictures, model.blank(view).image, view)
+
+
+def proposed(run: Run, number: int = 12, **options: object) -> tuple[Tensor, Tensor]:
+    """Where each picture is attended to, in shares of the table, and the logit of an object there."""
+    pictures, view, _ = example(run, number, count=3)
+    posterior = run.model.posterior
+    with torch.no_grad():
+        proposal = posterior.propose(features_of(run, pictures, view), posterior.start(number), view, **options)  # type: ignore[arg-type]
+    return proposal.place, proposal.presence_logit
+
+
+def test_candidates_are_out_of_each_others_reach_and_begin_with_the_best(tmp_path: Path) -> None:
+    attention = run_of(tmp_path).model.posterior.attention
+    side = torch.linspace(0, 1, 8)
+    places = torch.cartesian_prod(side, side)[None]
+    contrast = torch.rand(5, 64, 4, generator=torch.Generator().manual_seed(0))
+    first, *others = attention.candidates(contrast, places, 3)
+    assert torch.equal(first, attention(contrast, torch.zeros(5, 1), places))
+    middles = torch.stack([places[0][each.argmax(-1)] for each in (first, *others)], 1)
+    apart = torch.cdist(middles, middles) + 9 * torch.eye(3)
+    assert apart.min() >= REACH
+    assert all((each.sum(-1) - 1).abs().max() < 1e-5 for each in (first, *others))
+
+
+def test_the_place_where_an_object_is_likeliest_is_attended_to(tmp_path: Path) -> None:
+    """Whatever has been learned: no logit is smaller than where only the most unexplained place is considered."""
+    run = run_of(tmp_path)
+    place, logit = proposed(run)
+    alone, logit_alone = proposed(run_of(tmp_path, 1))
+    assert (logit >= logit_alone - 1e-5).all() and (logit > logit_alone + 1e-3).any()
+    assert not torch.allclose(place, alone)
+
+
+def test_who_is_curious_looks_at_the_most_unexplained_in_every_second_picture(tmp_path: Path) -> None:
+    best, _ = proposed(run_of(tmp_path, 1), 200)
+    likeliest, _ = proposed(run_of(tmp_path), 200)
+    torch.manual_seed(0)
+    curious, _ = proposed(run_of(tmp_path), 200, curious=True)
+    differs = (best - likeliest).norm(dim=-1) > 1e-4
+    as_best = ((curious - best).norm(dim=-1) < 1e-6)[differs].float().mean()
+    as_likeliest = ((curious - likeliest).norm(dim=-1) < 1e-6)[differs].float().mean()
+    assert differs.sum() > 30 and as_best + as_likeliest == 1 and 0.25 < as_best < 0.75
+
+
+def test_where_an_object_stands_another_is_next_to_impossible(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    place, logit = proposed(run)
+    prior = run.model.prior
+    metres = prior.to_metres(torch.nn.functional.pad(place, (0, 1)))[:, :2]
+    elsewhere, other = proposed(run, taken=[metres])
+    moved = (elsewhere - place).norm(dim=-1) > 1e-4
+    assert moved.any()
+    assert ((other - (logit - IMPOSSIBLE)).abs() < 1e-4)[~moved].all()
+    assert (other <= logit + 1e-5).all()
+
+
+def possible(posterior: Posterior, first: tuple[int, float, float], second: tuple[int, float]) -> bool:
+    """Whether an object (identity, x) can stand beside one (identity, x, presence)."""
+    mode = Mode()
+    pose = {"position": torch.tensor([[first[1], 0.0, 0.0]]), "rotation": torch.zeros(1)}
+    mode.objects.append(one_slot(torch.tensor([first[0]]), pose, torch.tensor([first[2]])))
+    there = torch.tensor([[second[1], 0.0, 0.0]])
+    return bool(mode.possible(posterior, torch.tensor([second[0]]), there))
+
+
+def test_objects_whose_footprints_would_overlap_are_not_both_there(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    posterior, meshes = run.model.posterior, run.scene.catalogue.meshes
+    touching = meshes[PLATE].inner_radius + meshes[MUG].inner_radius
+    assert not possible(posterior, (PLATE, 0.0, 1.0), (MUG, 0.99 * touching))
+    assert possible(posterior, (PLATE, 0.0, 1.0), (MUG, 1.01 * touching))
+    assert possible(posterior, (PLATE, 0.0, 0.0), (MUG, 0.0))  # the plate is not there
+
+
+def test_one_of_two_objects_in_one_place_is_left_out(tmp_path: Path) -> None:
+    """A network that sees the same plate in every step names it once."""
+    run = run_of(tmp_path)
+    pictures, view, _ = example(run, 6, count=1)
+    torch.nn.init.constant_(run.model.posterior.presence[-1].bias, 30.0)
+    found = infer(run.model, pictures, view, 3).objects
+    posterior = run.model.posterior
+    for first in range(3):
+        for second in range(first):
+            apart = posterior.apart(*((found.identity[:, s], found.position[:, s, :2])[i]
+                                      for s in (first, second) for i in range(2)))  # fmt: skip
+            both = found.presence[:, first] & found.presence[:, second]
+            assert (apart | ~both).all()
+
+
+def test_a_query_chooses_by_itself(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"needs model\.candidates=1"):
+        small_run(tmp_path, "scene=tabletop", "model.candidates=2", "model.query=true")
