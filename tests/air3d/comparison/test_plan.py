@@ -66,7 +66,7 @@ def test_shipped_tests_are_understood(experiment: str):
         (["minutes=0"], "minutes=0"),
         (["models=with_folder"], "air_folder learns from unlabelled pictures: give data=FOLDER .*generate.py testset="),
         (["models=with_folder", FOLDER, "~models.air_varied_half"], "begins with air_varied_half, which is neither"),
-        (["models=air", "models.air=[init=air]"], "air begins with air, which is neither a model before it nor a run"),
+        (["models=air", 'models.air=["init=air"]'], "air begins with air, which is neither a model before it nor a run"),
     ],
 )
 def test_bad_requests_get_one_line(words, said):
