@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from render_tools import random_view
+from small_runs import small_trainer
 
 from air3d import cli
 from air3d.cli import compose, typed
@@ -97,6 +98,24 @@ def test_varied_pictures_are_photographed_and_their_worlds_are_told(script: Modu
             assert off[row][inside[row]].std() == pytest.approx(views.noise[row], rel=0.15, abs=1.2e-3)
     assert (inside.sum((1, 2, 3)) > 300).sum() >= 2
     assert data.info["scene"]["vary"]["noise"] == [0.0, 0.04]
+
+
+def test_pictures_with_shadows_are_those_of_a_training(script: ModuleType, tmp_path: Path):
+    """Of the same scenes in the same worlds, to the byte; read back, they are painted again from what is told."""
+    trainer = small_trainer(tmp_path, "scene=tabletop_varied", "scene.image_size=32")
+    scene, renderer, seed = trainer.run.scene, trainer.run.renderer, train_seed(0)
+    pictures, view, truth = trainer.scenes()
+    rows = range(len(pictures))
+    seeds, views = [(seed, row) for row in rows], scene.views(seed, rows)
+    made = [picture for picture, _ in script.pictures(Ours(renderer), renderer, truth, views, seeds)]
+    assert np.array_equal(np.stack(made), to_bytes(pictures))
+    shaded = (view.background < to_torch(views).background - 0.02).flatten(1).any(1)
+    assert (views.lamp > 0).all() and shaded.sum() >= 2
+    generate(script, "scene=tabletop_varied", "scenes=3", "scene.image_size=32", f"out={tmp_path / 'set'}")
+    data = read_dataset(tmp_path / "set")
+    again = Ours(renderer)(data.objects, data.view, [(0, 0)] * 3)
+    noise = np.abs(data.images / 255 - again.numpy()).mean((1, 2, 3)) / data.view.noise
+    assert (noise < 1.0).all(), "the mean of |normal numbers| is 0.8"
 
 
 CHOICES = [

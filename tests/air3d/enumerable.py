@@ -3,6 +3,9 @@
 Everything the posterior decides depends on what it drew before, as in the real model; the likelihood is quadratic in
 the poses, so that their expectation is closed form.
 
+With a `colour`, each object has a Gaussian factor besides, of that standard deviation: it is fitted in closed form and
+held, and its cost joins the KL, as in air3d/model/colour.py.
+
 With a `world`, the picture has one more number, inferred before all objects and shared by all samples. What is said of
 the first object depends on it, and what is seen with and without objects. Its expectation is a quadrature.
 """
@@ -10,6 +13,7 @@ the first object depends on it, and what is seen with and without objects. Its e
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -61,30 +65,63 @@ def world_kl(theta: dict[str, Tensor]) -> Tensor:
     return (mean**2 + (2 * log_std).exp() - 1) / 2 - log_std
 
 
-def log_likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor, pose1: Tensor, pose2: Tensor, variance: float) -> Tensor:
-    """Of 0, 1 and 2 objects. `variance` is added where a pose stands for its mean: E (u - a)^2 = (m - a)^2 + s^2."""
-    one = -3.0 * ((pose1 - 2.0 * i + 0.5) ** 2 + variance) + 1.5 * i + 2.0 * (i != a)
-    two = one - 2.0 * ((pose2 - i + 1.5 * j) ** 2 + variance) + 2.0 * (i == j) - 1.0 * (a == b) + 0.5 * i * b
+Fit = Callable[[Tensor, Tensor, float], Tensor]
+"""(what is left of a pixel, the object's share of it, weight of its square) to the square that counts."""
+
+
+def log_likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor, pose1: Tensor, pose2: Tensor, fit: Fit) -> Tensor:
+    """Of 0, 1 and 2 objects."""
+    one = -3.0 * fit(pose1 - 2.0 * i + 0.5, 0.5 + 0.4 * i + 0.3 * a, 3.0) + 1.5 * i + 2.0 * (i != a)
+    more = -2.0 * fit(pose2 - i + 1.5 * j, 0.8 - 0.3 * j + 0.4 * b, 2.0)
+    two = one + more + 2.0 * (i == j) - 1.0 * (a == b) + 0.5 * i * b
     return torch.stack([torch.full_like(one, -2.0), one, two], -1)
 
 
-def exact_bound(theta: dict[str, Tensor], min_count: int = 0) -> Tensor:
+def expected(colour: float) -> Fit:
+    """For poses that stand for their mean, E (u - a)^2 = (m - a)^2 + s^2; with a colour of that standard deviation
+    integrated out, log N(left; 0, s^2 + (colour share)^2) less log N(0; 0, s^2), s^2 = 1 / (2 weight)."""
+
+    def fit(left: Tensor, share: Tensor, weight: float) -> Tensor:
+        wider = 1 + 2 * weight * (colour * share) ** 2
+        return (left**2 + STD**2) / wider + wider.log() / (2 * weight)
+
+    return fit
+
+
+class Fitted:
+    """For poses that were drawn: the colour is fitted without gradient, and what it costs is kept for the KL."""
+
+    def __init__(self, colour: float) -> None:
+        self.colour, self.costs = colour, []
+
+    def __call__(self, left: Tensor, share: Tensor, weight: float) -> Tensor:
+        if not self.colour:
+            self.costs.append(torch.zeros_like(left))
+            return left**2
+        with torch.no_grad():
+            precision = self.colour**-2 + 2 * weight * share**2
+            excess = -2 * weight * share * left / precision
+            self.costs.append((excess / self.colour) ** 2 / 2 + (self.colour**2 * precision).log() / 2)
+        return (left + share * excess) ** 2
+
+
+def exact_bound(theta: dict[str, Tensor], min_count: int = 0, colour: float = 0.0) -> Tensor:
     if "world" not in theta:
-        return bound_in_world(theta, torch.zeros((), dtype=torch.float64), min_count)
+        return bound_in_world(theta, torch.zeros((), dtype=torch.float64), min_count, colour)
     places, weights = (torch.from_numpy(array) for array in np.polynomial.hermite_e.hermegauss(40))
     mean, log_std = theta["world"]
-    bounds = [bound_in_world(told(theta, w), w, min_count) for w in mean + log_std.exp() * places]
+    bounds = [bound_in_world(told(theta, w), w, min_count, colour) for w in mean + log_std.exp() * places]
     return (weights / weights.sum() * torch.stack(bounds)).sum() - world_kl(theta)
 
 
-def bound_in_world(theta: dict[str, Tensor], world: Tensor, min_count: int) -> Tensor:
+def bound_in_world(theta: dict[str, Tensor], world: Tensor, min_count: int, colour: float) -> Tensor:
     total, bare = torch.zeros((), dtype=torch.float64), seen_of_world(world)
     for i, a, j, b in itertools.product((0, 1), repeat=4):
         share = theta["identity1"].softmax(0)[i] * theta["yaw1"][i].softmax(0)[a]
         share = share * theta["identity2"][i, a].softmax(0)[j] * theta["yaw2"][i, a, j].softmax(0)[b]
         drawn = [torch.tensor(x) for x in (i, a, j, b)]
-        pose1 = theta["mean1"][i, a] + SHIFT * world
-        likelihood = bare + log_likelihood(*drawn, pose1, theta["mean2"][i, a, j, b], STD**2)
+        pose1, fit = theta["mean1"][i, a] + SHIFT * world, expected(colour)
+        likelihood = bare + log_likelihood(*drawn, pose1, theta["mean2"][i, a, j, b], fit)
         log_q = log_count_posterior(torch.stack([theta["rho1"], theta["rho2"][i, a]]), min_count)
         total = total + share * expected_bound(log_q, likelihood + LOG_PRIOR - up_to(kls(theta, *drawn[:3])))
     return total
@@ -108,7 +145,9 @@ def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
     return choice, logits.log_softmax(-1).gather(-1, choice[..., None]).squeeze(-1)
 
 
-def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False) -> ElboTerms:
+def draw(
+    theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False, colour: float = 0.0
+) -> ElboTerms:
     """What the unrolled posterior would leave behind, with the same choices and reparameterised poses."""
     shape, world = (pictures, samples), torch.zeros(pictures, 1, dtype=torch.float64)
     of_world = None
@@ -120,39 +159,47 @@ def draw(theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = 
     j, log_j = choose(theta["identity2"][i, a])
     b, log_b = choose(theta["yaw2"][i, a, j])
     noise = torch.randn(2, *shape, 2, dtype=torch.float64)
-    kl = kls(theta, i, a, j)
 
-    def likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor) -> Tensor:
+    def likelihood(i: Tensor, a: Tensor, j: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """And what the colours of both objects cost."""
         poses = theta["mean1"][i] + STD * noise[0], theta["mean2"][i, a, j] + STD * noise[1]
         pose1, pose2 = (pose.gather(-1, bin[..., None]).squeeze(-1) for pose, bin in zip(poses, (a, b), strict=True))
-        return seen_of_world(world) + log_likelihood(i, a, j, b, pose1 + SHIFT * world, pose2, 0.0)
+        fit = Fitted(colour)
+        explained = seen_of_world(world) + log_likelihood(i, a, j, b, pose1 + SHIFT * world, pose2, fit)
+        return explained, torch.stack(fit.costs, -1)
+
+    def worth(i: Tensor, a: Tensor, j: Tensor, b: Tensor) -> Tensor:
+        """The likelihood of 1 and 2 objects, less what the colour of the last one costs."""
+        value, cost = likelihood(i, a, j, b)
+        return value[..., 1:] - cost
 
     def yaw_expectation() -> Tensor:
         bins = torch.zeros_like(i), torch.ones_like(i)
-        turn1 = torch.stack([likelihood(i, bin, j, b)[..., 1] for bin in bins], -1).detach()
-        turn2 = torch.stack([likelihood(i, a, j, bin)[..., 2] for bin in bins], -1).detach()
+        turn1 = torch.stack([worth(i, bin, j, b)[..., 0] for bin in bins], -1).detach()
+        turn2 = torch.stack([worth(i, a, j, bin)[..., 1] for bin in bins], -1).detach()
         turns = [(theta["yaw1"][i].softmax(-1) * turn1).sum(-1), (theta["yaw2"][i, a, j].softmax(-1) * turn2).sum(-1)]
         return torch.stack(turns, -1)[:, 0]
 
     def identity_expectation() -> Tensor:
         """The other identity with a yaw bin of its own, and the same random number for its pose."""
         bin1, bin2 = choose(theta["yaw1"][1 - i])[0], choose(theta["yaw2"][i, a, 1 - j])[0]
-        one = likelihood(1 - i, bin1, j, b)[..., 1] - kls(theta, 1 - i, a, j)[..., 0]
-        two = likelihood(i, a, 1 - j, bin2)[..., 2] - kls(theta, i, a, 1 - j)[..., 1]
-        own = likelihood(i, a, j, b)[..., 1:] - kl
+        one = worth(1 - i, bin1, j, b)[..., 0] - kls(theta, 1 - i, a, j)[..., 0]
+        two = worth(i, a, 1 - j, bin2)[..., 1] - kls(theta, i, a, 1 - j)[..., 1]
+        own = worth(i, a, j, b) - kls(theta, i, a, j)
         gains = (torch.stack([one, two], -1) - own).detach()
         return torch.stack([1 - log_i.exp(), 1 - log_j.exp()], -1) * gains
 
     first = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64).expand(*shape, CONTEXT)
     second = torch.stack([torch.zeros_like(i), torch.ones_like(i), i, a], -1).double()
+    explained, costs = likelihood(i, a, j, b)
     return ElboTerms(
-        log_likelihood=likelihood(i, a, j, b),
+        log_likelihood=explained,
         presence_logit=torch.stack([theta["rho1"].expand(shape), theta["rho2"][i, a]], -1),
         log_choice={"identity": torch.stack([log_i, log_j], -1), "rotation": torch.stack([log_a, log_b], -1)},
         yaw_expectation=yaw_expectation() if sum_yaw else None,
         identity_expectation=identity_expectation(),
         context=torch.stack([first, second], -2),
-        kl=kl,
+        kl=kls(theta, i, a, j) + costs,
         world_kl=of_world,
     )
 
@@ -164,13 +211,13 @@ def estimator(name: str) -> Estimator:
 
 def gradients(
     estimator: Estimator, samples: int, repeats: int = 100, pictures: int = 400, min_count: int = 0,
-    sum_yaw: bool = False, world: bool = False,
+    sum_yaw: bool = False, world: bool = False, colour: float = 0.0,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Estimates [repeats, ...] of the gradient of each parameter, each the mean over `pictures` independent ones."""
     theta = parameters(world)
     rows: dict[str, list[Tensor]] = {key: [] for key in theta}
     for _ in range(repeats):
-        terms = draw(theta, pictures, samples, sum_yaw)
+        terms = draw(theta, pictures, samples, sum_yaw, colour)
         loss = estimator(terms, LOG_PRIOR, min_count).mean()
         for key, value in zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True):
             rows[key].append(value)

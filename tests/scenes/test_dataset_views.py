@@ -96,6 +96,23 @@ def test_what_all_share_is_written_once(tmp_path: Path, picture: bool) -> None:
     assert_same(read, View.stack(views), atol=1e-9)
 
 
+def test_a_lamp_is_told_where_there_are_shadows(tmp_path: Path) -> None:
+    """Beside each picture that has any, and in the head where all share it; nowhere else."""
+    view = own(3)
+    view.lamp = np.array([0.1, 0.0, 0.05, 0.0])
+    folder = written(tmp_path / "some", view)
+    lights = [scene["light"] for scene in json.loads((folder / "scenes.json").read_text())["scenes"]]
+    assert ["lamp" in light for light in lights] == [True, False, True, False] and lights[2]["lamp"] == 0.05
+    assert_same(read_dataset(folder).view, view, atol=1e-9)
+    for lamp in (0.0, 0.2):
+        shared_by_all = View.of(SCENE.camera, lamp=lamp, batch=3)
+        folder = written(tmp_path / f"all_{lamp}", shared_by_all)
+        head = json.loads((folder / "scenes.json").read_text())["info"]["light"]
+        assert head.get("lamp") == (lamp or None)
+        read = read_dataset(folder).view
+        assert read.lamp.tolist() == [lamp] * 3 and shared(read.lamp)
+
+
 def edit(folder: Path, change: Any) -> None:
     content = json.loads((folder / "scenes.json").read_text())
     change(content)

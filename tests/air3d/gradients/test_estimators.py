@@ -11,7 +11,7 @@ from enumerable import LOG_PRIOR, draw, estimator, exact_bound, gradients, param
 from small_runs import example, small_config, small_run
 from torch import Tensor
 
-from air3d.gradients import ESTIMATORS, Estimator, GradientConfig, leave_one_out
+from air3d.gradients import ESTIMATORS, Estimator, GradientConfig, Kind, leave_one_out
 from air3d.gradients.enumerate_counts import advantages
 from air3d.gradients.nvil import Nvil, context_size
 from air3d.gradients.sampled import decide
@@ -32,10 +32,11 @@ def build(name: str) -> Estimator:
     return built
 
 
-def standard_errors(estimates: dict[str, Tensor], min_count: int = 0) -> dict[str, Tensor]:
+def standard_errors(estimates: dict[str, Tensor], min_count: int = 0, colour: float = 0.0) -> dict[str, Tensor]:
     """How far the mean of the estimates is from the exact gradient; where there is no noise, it must be exact."""
     theta = parameters("world" in estimates)
-    exact = torch.autograd.grad(exact_bound(theta, min_count), list(theta.values()), materialize_grads=True)
+    bound = exact_bound(theta, min_count, colour)
+    exact = torch.autograd.grad(bound, list(theta.values()), materialize_grads=True)
     far = {}
     for (key, values), truth in zip(estimates.items(), exact, strict=True):
         error = values.std(0) / len(values) ** 0.5
@@ -78,6 +79,17 @@ def test_a_bound_that_forgot_what_the_world_costs_is_found_out() -> None:
         return surrogate(replace(terms, world_kl=None), *rest)
 
     assert standard_errors(gradients(cheap, 2, world=True))["world"].max() > 10
+
+
+@pytest.mark.parametrize("name, kind", ESTIMATORS.items())
+def test_colours_that_are_fitted_and_held_leave_the_gradient_exact(name: str, kind: Kind) -> None:
+    """Their cost is in the KL of the object that was drawn, and of each that might have been."""
+    torch.manual_seed(0)
+    estimates = gradients(build(name), 2, sum_yaw=kind.sums_yaw, colour=0.8)
+    for key, far in standard_errors(estimates, colour=0.8).items():
+        assert (far < 4.5).all(), f"{key}: {far} standard errors"
+    apart = standard_errors(estimates)
+    assert max(values.max().item() for values in apart.values()) > 10, "without colours it is another one"
 
 
 def test_a_baseline_that_has_seen_the_choice_is_found_out() -> None:
