@@ -126,14 +126,8 @@ class CompareConfig:
         if begun is not None:
             own = [f"init={begun}" if word == f"init={self.begins[model]}" else word for word in own]
         device = [] if self.device == "cpu" else [f"device={self.device}"]
-        return [
-            *self.train,
-            *own,
-            *device,
-            *self.time(model),
-            *self.words,
-            f"seed={self.seed if seed is None else seed}",
-        ]
+        seeded = f"seed={self.seed if seed is None else seed}"
+        return last_of_each([*self.train, *own, *device, *self.time(model), *self.words, seeded])
 
     def time(self, model: str) -> list[str]:
         """When that model's training ends, where `minutes` say so."""
@@ -153,6 +147,12 @@ class CompareConfig:
     def environment(self) -> dict[str, str]:
         """Environment variables of every program that is started."""
         return {**os.environ, **({"OMP_NUM_THREADS": str(self.threads)} if self.threads else {})}
+
+
+def last_of_each(words: list[str]) -> list[str]:
+    """The words of a command line without those that a later one replaces."""
+    last = {word.partition("=")[0]: index for index, word in enumerate(words)}
+    return [word for index, word in enumerate(words) if last[word.partition("=")[0]] == index]
 
 
 def named(words: list[str], setting: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ T = TypeVar("T")
 INK, GRID, SHADE = "#333333", "#dddddd", "#dbe8f4"
 COLOURS = ("#1f6fb4", "#d9730d", "#2e8b57", "#a23b72", "#6b5b95", "#8c6d31", "#444444", "#17a2b8")
 LINES = ("-", "--", ":", "-.")
+FEW = 6  # names that fit beside the lines
 AXES_WORDS = {"minutes": "training time (minutes)", "step": "training steps"}
 
 
@@ -53,7 +54,9 @@ def learning_curve(
     axes.set(xlabel=AXES_WORDS.get(against, against), ylabel=ylabel, ylim=(0, 1.03))
     axes.set_xlim(left=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    if runs:
+    if len(together(runs, named)) > FEW:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False, fontsize=9)
+    elif runs:
         axes.legend(frameon=False, loc="lower right")
     save(figure, path)
 

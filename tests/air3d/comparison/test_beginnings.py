@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from comparing import SMALL, common, in_process
+from comparing import common, in_process
 from folder_runs import photographs
 
 import generate
@@ -144,7 +144,3 @@ def test_what_is_measured_is_never_learned_from(made: Path, plan: Plan, tmp_path
     with pytest.raises(UserError, match=r"is no data set, as generate\.py writes it"):
         check_folders(plan(f"tests.path_traced_2.data={made / 'photos'}"))
     assert "data" not in request(plan().tests["own_scenes"]), "results from before tests had data sets still count"
-
-
-def test_small_words_are_those_of_every_training(plan: Plan) -> None:
-    assert set(SMALL) <= set(plan().training("air_folder"))

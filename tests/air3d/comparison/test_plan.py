@@ -66,7 +66,10 @@ def test_shipped_tests_are_understood(experiment: str):
         (["minutes=0"], "minutes=0"),
         (["models=with_folder"], "air_folder learns from unlabelled pictures: give data=FOLDER .*generate.py testset="),
         (["models=with_folder", FOLDER, "~models.air_varied_half"], "begins with air_varied_half, which is neither"),
-        (["models=air", 'models.air=["init=air"]'], "air begins with air, which is neither a model before it nor a run"),
+        (
+            ["models=air", 'models.air=["init=air"]'],
+            "air begins with air, which is neither a model before it nor a run",
+        ),
     ],
 )
 def test_bad_requests_get_one_line(words, said):
@@ -107,6 +110,12 @@ def test_a_model_begins_with_the_run_of_another():
     words = config.training("air_folder", Path("runs/half"), seed=4)
     assert {"init=runs/half", "data=testsets", "seed=4"} <= set(words)
     assert "init=air_varied_half" not in words and "seed=3" not in words
+
+
+def test_no_word_is_said_twice():
+    words = plan("experiment=another_painter", FOLDER, 'words=["trainer.steps=2"]').training("air_varied")
+    names = [word.partition("=")[0] for word in words]
+    assert len(set(names)) == len(names) and {"scene=tabletop_varied", "trainer.steps=2"} <= set(words)
 
 
 def test_only_unlabelled_pictures_are_not_given_to_labels():
