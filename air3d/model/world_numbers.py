@@ -137,8 +137,8 @@ def logarithm(limits: tuple[float, float] | None, own: float) -> tuple[float, fl
     """Middle and standard deviation of the logarithm of what is uniform between limits, or about its own value."""
     if limits is None:
         return math.log(max(own, FAINTEST)), SHADE
-    low, high = (math.log(max(limit, FAINTEST)) for limit in limits)
-    return (low + high) / 2, max((high - low) / math.sqrt(12), FAINTEST)
+    logarithms = np.log(np.linspace(*limits, 1001).clip(FAINTEST))
+    return float(logarithms.mean()), max(float(logarithms.std()), FAINTEST)
 
 
 def rotation_matrix(vector: Float[Tensor, "batch 3"]) -> Float[Tensor, "batch 3 3"]:
