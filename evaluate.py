@@ -18,6 +18,8 @@ from air3d.evaluation.calibration_scenes import calibrate
 from air3d.evaluation.camera_frame import camera_scores
 from air3d.evaluation.measure import Explain, Scenes, evaluate_scenes
 from air3d.evaluation.scenes import EvaluateConfig, scenes_of, visible_rotations
+from air3d.evaluation.world_errors import world_scores
+from air3d.inference.believed import believed_views
 from air3d.inference.counting import predictor
 from air3d.inference.greedy import importance_weighted_bound
 from air3d.inference.search import Search
@@ -26,7 +28,9 @@ from air3d.report.plots import coverage
 from air3d.training.checkpoint import load_run
 from air3d.training.run import Run
 from renderers.convert import to_torch
+from scenes.objects import Objects
 from scenes.scene import Scene
+from scenes.view import View
 
 
 def main(config: DictConfig) -> None:
@@ -44,7 +48,7 @@ def main(config: DictConfig) -> None:
     evaluation = evaluate_scenes(
         explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible, run.model.latents
     )
-    evaluation.metrics |= camera_scores(evaluation.objects, scenes.truth, scenes.view, painted_under, catalogue)
+    evaluation.metrics |= of_worlds(run, evaluation.objects, scenes, painted_under, settings.batch_size)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
@@ -59,6 +63,14 @@ def main(config: DictConfig) -> None:
     print(table(evaluation.metrics, evaluation.latents))
     print(f"\n{details(evaluation.metrics, catalogue.names)}")
     print(f"\n{folder / 'metrics.json'} and plots beside it")
+
+
+def of_worlds(run: Run, objects: Objects, scenes: Scenes, painted_under: View, batch_size: int) -> dict[str, Any]:
+    """Objects in the axes of the camera that is believed, and how right that is, with all else that is not known."""
+    world = run.model.world
+    believed = believed_views(world, scenes.images, scenes.view, batch_size)
+    scores = camera_scores(objects, scenes.truth, believed, painted_under, run.scene.catalogue)
+    return {**scores, **world_scores(believed, painted_under, world.open)}
 
 
 def certainty(settings: EvaluateConfig, run: Run, scenes: Scenes, steps: int, folder: Path) -> dict[str, Any]:

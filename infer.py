@@ -15,6 +15,7 @@ from torch import Tensor
 from air3d import cli
 from air3d.evaluation.calibration_scenes import CALIBRATION_SCENES, calibrate
 from air3d.files import atomic, write_json
+from air3d.inference.believed import believed_views
 from air3d.inference.counting import check_counting, predictor
 from air3d.inference.greedy import Predictor
 from air3d.inference.predictions import Predictions, predict
@@ -65,7 +66,9 @@ def main(settings: DictConfig) -> None:
     counting = predictor(config.counting, sigma)
     predictions = predict(run.model, images, told, steps, predictor=counting)
     conformal = calibrate(run.model, scene, run.config.seed, config.calibration_scenes, counting)
-    scenes = Serializer(scene.catalogue, prior, conformal, config.level, run.model.latents).scenes(predictions, view)
+    believed = to_numpy(believed_views(run.model.world, images, told))
+    serializer = Serializer(scene.catalogue, prior, conformal, config.level, run.model.latents)
+    scenes = serializer.scenes(predictions, believed, scene.config.view.parts("inferred"))
     out = Path(config.out or Path(config.run) / "inferred")
     show(out, run, images[: config.show], told[: config.show], predictions, counting, labels(paths))
     about = {name: getattr(config, name) for name in ("run", "level", "calibration_scenes", "counting")}

@@ -1,7 +1,7 @@
 """Poses compared in the axes of the camera, as full rotation matrices: what a robot that holds the camera would see.
 
-The predicted object is seen through the camera that the network was told, the true one through the camera that took
-the picture. Where the two are one, errors of place are those on the table.
+The predicted object is seen through the camera that the network believes in (which it was told, or inferred), the true
+one through the camera that took the picture. Where the two are one, errors of place are those on the table.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from scenes.poses import camera_poses
 from scenes.view import View
 
 
-def camera_scores(predicted: Objects, truth: Objects, told: View, taken: View, catalogue: Catalogue) -> dict[str, Any]:
+def camera_scores(
+    predicted: Objects, truth: Objects, believed: View, taken: View, catalogue: Catalogue
+) -> dict[str, Any]:
     """`camera_position_error_median_m` over all pairs and `camera_rotation_error_median_deg` over detected objects of
-    the right identity that have a rotation (bodies of revolution would only dilute it). `told` is the view that the
-    network knew, `taken` the one of the picture."""
+    the right identity that have a rotation (bodies of revolution would only dilute it). `believed` is the view that
+    the network saw it under, `taken` the one of the picture."""
     pairs = match(predicted, truth)
-    rotation, place = camera_poses(to_numpy(predicted), catalogue, to_numpy(told))
+    rotation, place = camera_poses(to_numpy(predicted), catalogue, to_numpy(believed))
     true_rotation, true_place = camera_poses(to_numpy(truth), catalogue, to_numpy(taken))
     guessed, given = (pairs.scene, pairs.predicted_slot), (pairs.scene, pairs.true_slot)
     distance = np.linalg.norm(place[guessed] - true_place[given], axis=-1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from air3d.inference.believed import written_world
 from air3d.inference.conformal import ConformalRegions, Spread, spread
 from air3d.inference.predictions import Predictions
 from air3d.model.elbo import log_count_posterior
@@ -34,12 +35,12 @@ class Serializer:
     level: float
     latents: Sequence[type[Latent]] = LATENTS
 
-    def scenes(self, predictions: Predictions, view: View) -> list[dict[str, Any]]:
-        """One dictionary for each picture.
+    def scenes(self, predictions: Predictions, view: View, inferred: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """One dictionary for each picture. `view`: what is believed of them (numpy); `inferred`: parts of it that were.
 
         count: the probability of every number of objects. objects: those that are present (see `entry`). mean_square:
         what is left unexplained; doubtful: whether that is more than in any calibration scene, as a multiple of the
-        noise where that is inferred.
+        noise where that is inferred. world: what was inferred of it (see `written_world`), where anything was.
         """
         of = spread(predictions, self.prior, self.catalogue.symmetries)
         regions = self.conformal.regions(of, predictions.objects.identity.flatten().numpy(), self.level)
@@ -57,6 +58,7 @@ class Serializer:
                     ],
                     "mean_square": error,
                     "doubtful": doubtful[index],
+                    **({"world": world} if (world := written_world(view, index, inferred)) else {}),
                 }
             )
         return scenes

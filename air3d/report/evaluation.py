@@ -87,6 +87,7 @@ def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
     place, turn = (metrics.get(f"camera_{kind}") for kind in ("position_error_median_m", "rotation_error_median_deg"))
     if place is not None and turn is not None:
         lines.append(f"in the camera's axes, median: {100 * place:.2f} cm, {turn:.1f} deg (tilt and turn)")
+    lines += worlds(metrics)
     if numbers := metrics.get("calibration"):  # optimisation has none
         count = numbers["count"]
         sure = f"{count['confidence']:.1%}, right: {count['right']:.1%}, mean gap {count['ece']:.1%}"
@@ -98,6 +99,19 @@ def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
         bound, samples = metrics["importance_bound"], metrics["importance_samples"]
         lines.append(f"importance-weighted bound, {samples} draws: {bound:.1f} nats (ELBO {metrics['elbo']:.1f})")
     return "\n".join(lines)
+
+
+def worlds(metrics: dict[str, Any]) -> list[str]:
+    """How far off what is believed of cameras and lights is, where it is not known."""
+    lines, degrees = [], "{:.1f} deg".format
+    if (turn := metrics.get("camera_turn_error_median_deg")) is not None:
+        shift, height = (100 * metrics[f"camera_{name}_error_median_m"] for name in ("shift", "height"))
+        tilt = degrees(metrics["camera_tilt_error_median_deg"])
+        shows = f"of that its tilt {tilt}, its height {height:.2f} cm"
+        lines.append(f"the camera itself, median: {degrees(turn)}, {shift:.2f} cm; {shows}")
+    if (light := metrics.get("light_error_median_deg")) is not None:
+        lines.append(f"direction of the light, median: {degrees(light)}")
+    return lines
 
 
 def rotation_by_mesh(metrics: dict[str, Any], names: Sequence[str]) -> str:
