@@ -189,7 +189,7 @@ def test_the_importance_weighted_bound_weighs_the_world(tmp_path: Path) -> None:
     words = ("scene.max_objects=1", "scene.view.tint=varied", "scene.view.outliers=0", "model.initial_std=2.0")
     run = run_of(tmp_path, LIGHT, "scene.image_size=16", *words, "scene.view.gain=known", "scene.view.background=known")
     picture, view, _ = example(run, 1, seed=4, count=1)
-    number, sigma = 3000, 1.5
+    number, sigma = 1500, 1.5
     pictures, views = picture.expand(number, -1, -1, -1), view.repeat(number)
     truth = evidence(run.model, pictures, views, sigma)
     torch.manual_seed(1)
@@ -212,18 +212,18 @@ def evidence(model: Air, pictures: Tensor, view: View, sigma: float) -> float:
 
 def test_worlds_of_paintings_are_learned(tmp_path: Path) -> None:
     """Of a few pictures, by heart."""
-    run = run_of(tmp_path, LIGHT, CAMERA_TOO, "scene.min_objects=1")
+    run = small_run(tmp_path, *VARIED, LIGHT, CAMERA_TOO, "scene.min_objects=1")
     pictures, view, _ = example(run, 4)
     world, found = run.model.world, []
-    optimiser = torch.optim.Adam(world.parameters(), 3e-3)
-    for _ in range(60):
+    optimiser = torch.optim.Adam(world.parameters(), 1e-3)
+    for _ in range(40):
         log_q = world.drawn(pictures, view, told=True).log_q
         assert log_q is not None
         found.append(log_q.mean().item())
         optimiser.zero_grad()
         (-log_q.mean()).backward()
         optimiser.step()
-    assert found[-1] > found[0] + 5
+    assert found[-1] > found[0] + 8
 
 
 def test_an_answer_is_the_same_each_time(tmp_path: Path) -> None:
