@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -54,7 +55,9 @@ def by_likelihood(
     costs = torch.stack([cost(*step) for step in zip(every.proposals, every.poses, strict=True)], -1)
     if every.colour_costs:
         costs = costs + torch.stack(every.colour_costs, -1)
-    log_q = count_posterior(log_likelihoods - up_to(costs), model.prior.min_objects)
+    impossible = F.pad((every.rho == 0).cumsum(-1) > 0, (1, 0))  # one stands where another does (policies.Mode)
+    bounds = (log_likelihoods - up_to(costs)).masked_fill(impossible, -torch.inf)
+    log_q = count_posterior(bounds, model.prior.min_objects)
     present = torch.arange(steps, device=log_q.device) < log_q.argmax(-1, keepdim=True)
     images = list(every.images)
     for slot in range(steps):
