@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from evaluating import evaluate
-from small_runs import small_config, small_trainer, untrained
+from small_runs import small_config, small_run, small_trainer, untrained
 
 import generate as generate_py
 import infer as infer_py
 from air3d import cli
 from air3d.inference.believed import believed_views, written_world
-from air3d.training.checkpoint import load_checkpoint, load_run
+from air3d.training.checkpoint import begin_with, load_checkpoint, load_run
 from renderers.convert import to_floats, to_numpy, to_torch
 from scenes.camera import Camera
 from scenes.reading import read_dataset
@@ -54,6 +54,18 @@ def test_a_training_learns_it_and_goes_on_where_it_was(tmp_path: Path) -> None:
     there, here = trainer.run.model.state_dict(), again.run.model.state_dict()
     assert all(torch.equal(there[name], here[name]) for name in there)
     assert not torch.equal(there["world.posterior.read.weight"], begun)
+
+
+@pytest.mark.parametrize("other", ["varied", "inferred"])
+def test_a_network_goes_on_where_another_part_is_inferred(run_dir: Path, tmp_path: Path, other: str) -> None:
+    """Step 0 begins anew where it differs, all else is taken over."""
+    words = [word for word in WORDS if not word.startswith("scene.view.camera")]
+    run = small_run(tmp_path, *words, f"scene.view.camera={other}")
+    own = {name: value.clone() for name, value in run.model.state_dict().items()}
+    theirs = load_checkpoint(begin_with(run, run_dir))["model"]
+    for name, value in run.model.state_dict().items():
+        taken = other == "inferred" or not name.startswith("world.")
+        assert torch.equal(value, theirs[name] if taken else own[name]), name
 
 
 def test_evaluate_says_how_far_off_camera_and_light_are(

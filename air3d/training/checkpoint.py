@@ -22,6 +22,8 @@ from scenes.errors import UserError
 
 FORMAT = "air3d-checkpoint-1"
 RELEASED = "model.safetensors"
+STEP_0 = "world."
+"""How the names of its weights begin."""
 
 
 def save_config(config: Config, run_dir: Path) -> None:
@@ -147,10 +149,20 @@ def trained_weights(run_dir: Path) -> tuple[dict[str, Any], Path]:
 
 def begin_with(run: Run, run_dir: Path | str) -> Path:
     """Put what another run learned into a new one, and say from which file. Nothing else of it is taken over: neither
-    the optimiser's state nor its place in the schedules. UserError where the objects or the sizes differ."""
+    the optimiser's state nor its place in the schedules. Where the two infer other parts of a picture's world by a
+    network, that network begins anew. UserError where the objects or the sizes differ."""
     theirs, mine = load_config(run_dir).plain()["model"], run.config.plain()["model"]
     differ = [f"model.{name}={value}" for name, value in theirs.items() if name != "name" and value != mine[name]]
     misfit = f"this model: its settings are {' '.join(differ)}" if differ else "this model"
     state, path = trained_weights(Path(run_dir))
-    load_weights(run, state, path, misfit)
+    load_weights(run, {**state, "model": with_own_world(run, state["model"])}, path, misfit)
     return path
+
+
+def with_own_world(run: Run, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights with the run's own step 0, where theirs is of other sizes or one of the two has none."""
+    mine = {name: value for name, value in run.model.state_dict().items() if name.startswith(STEP_0)}
+    theirs = {name: value for name, value in weights.items() if name.startswith(STEP_0)}
+    if {name: value.shape for name, value in mine.items()} == {name: value.shape for name, value in theirs.items()}:
+        return dict(weights)
+    return {name: value for name, value in weights.items() if name not in theirs} | mine
