@@ -33,7 +33,8 @@ def predictions(
     box = LogitNormal(torch.zeros(number, 3), torch.full((number, 3), std))
     offset = LogitNormal(torch.zeros(number, 4), torch.full((number, 4), 0.2))
     pose = {"position": BasePoint(box, PRIOR), "rotation": Yaw(Choice(logits=torch.tensor(logits)), offset)}
-    return Predictions(objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, torch.zeros(number))
+    nothing = torch.zeros(number)
+    return Predictions(objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, nothing, nothing)
 
 
 def tables(*scenes: list[tuple[int, float, float, float]], slots: int = 4) -> Objects:

@@ -43,10 +43,10 @@ def test_drawing_answering_and_labels_go_through_it(tmp_path: Path, monkeypatch:
     asked, unroll = [], Air.unroll
 
     def watched(
-        self: Air, pictures: Tensor, view: View, steps: int, policy: Policy, samples: int = 1, *rest: Any
+        self: Air, pictures: Tensor, view: View, steps: int, policy: Policy, samples: int = 1, *rest: Any, **named: Any
     ) -> Iterator[Step]:
         asked.append((policy, steps, samples))
-        return unroll(self, pictures, view, steps, policy, samples, *rest)
+        return unroll(self, pictures, view, steps, policy, samples, *rest, **named)
 
     monkeypatch.setattr(Air, "unroll", watched)
     run = small_run(tmp_path, "scene=tabletop", "model=supervised")
