@@ -16,7 +16,7 @@ from air3d.model.empty_table import empty_table
 from air3d.model.likelihood import log_likelihood
 from air3d.model.policies import Mode, Policy, sample
 from air3d.model.unexplained import in_colours, in_noise
-from air3d.model.world import FIELDS, World
+from air3d.model.world import FIELDS, LEAST_NOISE, World
 from renderers.convert import to_torch
 from scenes.scene import Scene, SceneConfig
 from scenes.view import ARRAYS, View
@@ -67,6 +67,13 @@ def test_what_is_inferred_is_read_off_each_picture() -> None:
     assert torch.equal(alone.noise, noise) and alone.background is view.background
     gain = world(gain="inferred").believed(pictures, view).gain
     assert torch.equal(gain, torch.ones(3, 3)), "found with each object, not here"
+
+
+def test_the_unit_of_what_is_left_is_the_noise_where_it_is_inferred() -> None:
+    pictures, _ = given()
+    assert torch.equal(world(background="inferred").noise_level(pictures), torch.ones(3))
+    found = world(noise="inferred").noise_level(pictures)
+    torch.testing.assert_close(found, torch.full((3,), (0.03**2 + LEAST_NOISE**2) ** 0.5), rtol=0.1, atol=0)
 
 
 def test_each_believes_what_it_would_alone() -> None:
