@@ -60,7 +60,8 @@ def read_photograph(
             with Image.open(path, formats=readable()) as opened:
                 if (pixels := opened.width * opened.height) > PIXELS:
                     raise UserError(f"{pixels:,} pixels are more than {PIXELS:,}")
-                size = opened.size if opened.getexif().get(ORIENTATION, 1) < LYING else opened.size[::-1]
+                upright = opened.getexif().get(ORIENTATION, 1) < LYING
+                size = (opened.width, opened.height) if upright else (opened.height, opened.width)
                 opened.draft(None, (ENOUGH * max(width, height),) * 2)  # pyright: ignore[reportArgumentType]
                 opaque = over(eight_bits(ImageOps.exif_transpose(opened)), behind)
     except UserError:
