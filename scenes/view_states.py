@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from scenes.errors import UserError
 
@@ -43,10 +43,6 @@ class ViewStates:
                 raise UserError(f"scene.view.{name}={given}: it must be {' or '.join(states)}")
         if not 0 <= self.outliers < 1:
             raise UserError(f"scene.view.outliers={self.outliers}: give a share from 0 to below 1")
-
-    def parts(self, state: str) -> tuple[str, ...]:
-        """The parts in that state."""
-        return tuple(about.name for about in fields(self) if getattr(self, about.name) == state)
 
 
 __all__ = ["STATES", "ViewStates"]
