@@ -44,5 +44,9 @@ class ViewStates:
         if not 0 <= self.outliers < 1:
             raise UserError(f"scene.view.outliers={self.outliers}: give a share from 0 to below 1")
 
+    def parts(self, state: str) -> tuple[str, ...]:
+        """The parts in that state."""
+        return tuple(name for name in STATES if getattr(self, name) == state)
+
 
 __all__ = ["STATES", "ViewStates"]
