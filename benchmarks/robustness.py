@@ -35,7 +35,6 @@ from scenes.tables import between_extremes, grain, pixel_size, table_points
 from scenes.view import View
 
 AS_TRAINED = "as the scene is"
-Painting = Callable[[Objects, View], Tensor]
 
 
 def tables(scene: Scene, truth: Objects, view: View, seed: int) -> Iterator[tuple[str, Tensor]]:

@@ -128,16 +128,18 @@ class Posterior(nn.Module):
         """
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
-        attention = self.attention(contrast, state, places)
-        if self.config.candidates > 1:
+        several = self.config.candidates > 1
+        if several:
             attention = self.likeliest(cells, contrast, state, places, curious, taken)
+        else:
+            attention = self.attention(contrast, state, places)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         seen, state = self.attend(values, attention, state)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
         place = attended_place(attention, places)
-        if self.config.candidates > 1:
+        if several:
             presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, taken)
         return Proposal(presence_logit, identity, seen, place, state)
 
