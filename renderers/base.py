@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from renderers import canvas as canvases
 from renderers import recolour
+from renderers.alternatives import Touched
 from renderers.projection import lenses, once, rows, to_ndc, to_view, yaw_matrix
 from renderers.settings import RendererConfig
 from renderers.shading import shade, surfaces, towards_light
@@ -137,6 +138,23 @@ class Renderer(nn.Module):
     ) -> Float[Tensor, "batch tall wide 6"]:
         """The canvas ``after`` with the object that ``before`` lacks in its colours times ``1 + excess``."""
         return recolour.recoloured(before, after, excess, self.settings.gamma)
+
+    @torch.no_grad()
+    def alternatives(
+        self,
+        canvas: Float[Tensor, "batch tall wide 6"],
+        objects: Objects,
+        view: View,
+        pictures: Float[Tensor, "batch height width 3"],
+    ) -> Touched:
+        """What each object of a picture would change if it alone were painted onto the canvas; without gradient. Those
+        that are not present change nothing."""
+        old = (pictures - self.develop(canvas, view)).square().sum(-1).flatten(1)
+        each = []
+        for slot in range(objects.slots):
+            last = self.last(canvas, self.paint(canvas, objects.slot(slot), view), view, pictures)
+            each.append(Touched(old, (pictures - last.image).flatten(1, 2), last.front.flatten(1, 2)))
+        return Touched.stack(each)
 
     def render(self, objects: Objects, view: View) -> Float[Tensor, "batch height width 3"]:
         """The pictures of whole scenes, all objects in one pass."""

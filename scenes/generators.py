@@ -24,6 +24,7 @@ class Part(IntEnum):
     SKY = 9
     TABLE_TOP = 10
     RAYS = 11
+    OPTICS = 12
 
 
 def generator(seed: int, index: int, part: Part) -> np.random.Generator:

@@ -18,6 +18,7 @@ BOUNDS = {
     "diffuse": (0.0, 1.0, "from 0 to 1"),
     "table": (0.0, 1.0, "from 0, black, to 1, white"),
     "noise": (0.0, 1.0, "a standard deviation from 0 to 1"),
+    "jpeg": (1.0, 100.0, "a quality from 1 to 100"),
     "lamp": (0.0, 1.0, "a radius from 0 to 1, as the tangent of an angle"),
 }
 """Setting -> smallest, largest, in words."""
@@ -34,6 +35,8 @@ class Variation:
     gradient: how far its light may rise or fall from the middle of the picture to the border, as a share; texture: the
     largest difference between its light and its dark places.
     noise: standard deviation of the sensor's noise; pictures have it, renderers do not paint it.
+    blur: of the lens, at most so many pixels (the standard deviation of a Gaussian); tone: the sensor takes each
+    brightness to a power of exp(-tone) to exp(tone); jpeg: quality of every second file, null: of none.
     tint: of each object's channels: a factor 1 - tint to 1 + tint.
     turn, shift: largest angle (degrees, about any axis) and distance (metres) of the camera from the configured one.
     """
@@ -49,6 +52,9 @@ class Variation:
     gradient: float = 0.0
     texture: float = 0.0
     noise: Range | None = None
+    blur: float = 0.0
+    tone: float = 0.0
+    jpeg: Range | None = None
     tint: float = 0.0
     turn: float = 0.0
     shift: float = 0.0
@@ -63,6 +69,8 @@ class Variation:
             wanted(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share from 0 to below 1")
         for name in ("colour", "texture"):
             wanted(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
+        wanted(0 <= self.blur <= 10, "blur", self.blur, "0 to 10 pixels")
+        wanted(0 <= self.tone <= 2, "tone", self.tone, "0 to 2")
         wanted(0 <= self.turn < 90, "turn", self.turn, "0 or an angle below 90 degrees")
         wanted(0 <= self.shift < math.inf, "shift", self.shift, "0 or a distance in metres")
 

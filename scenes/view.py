@@ -32,6 +32,9 @@ class View:
     gain: [B, 3] of the light in red, green and blue: on objects, not on the background, which is as seen.
     background: [B, 3] a colour, or [B, H, W, 3] a picture of the empty table; in [0, 1].
     noise: [B] standard deviation of the sensor's noise; renderers paint none.
+    blur: [B] of the lens, the standard deviation of a Gaussian in pixels; tone: [B] the power to which the sensor takes
+        each brightness, 1 for none; jpeg: [B] the quality of the file, 0 for none. Renderers paint none of it
+        (`renderers.sensor`).
     lamp: [B] radius of the lamp, as the tangent of the angle at which the table sees it; the larger, the softer are the
         shadows on the table (`renderers.shadows`). With 0 there are none.
     height, width: in pixels.
@@ -47,6 +50,9 @@ class View:
     gain: Array
     background: Array
     noise: Array
+    blur: Array
+    tone: Array
+    jpeg: Array
     lamp: Array
     height: int
     width: int
@@ -61,6 +67,9 @@ class View:
         gain: float | Sequence[float] = 1.0,
         background: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0),
         noise: float = 0.0,
+        blur: float = 0.0,
+        tone: float = 1.0,
+        jpeg: float = 0.0,
         lamp: float = 0.0,
         batch: int = 1,
     ) -> View:
@@ -78,7 +87,7 @@ class View:
         values = {"intrinsics": camera.intrinsics, "camera_rotation": camera.rotation,
                   "camera_translation": camera.translation, "light": np.divide(light, length), "ambient": ambient,
                   "diffuse": diffuse, "gain": np.broadcast_to(gain, 3), "background": background,
-                  "noise": noise, "lamp": lamp}  # fmt: skip
+                  "noise": noise, "blur": blur, "tone": tone, "jpeg": jpeg, "lamp": lamp}  # fmt: skip
         arrays = {name: spread(np.asarray(value, float)[None], batch) for name, value in values.items()}
         return View(**arrays, height=camera.height, width=camera.width)
 

@@ -2,7 +2,7 @@
 
 Four parts: `camera` (intrinsics fx, fy, cx, cy; rotation R and translation T; height, width: as in `Camera`), `light`
 (direction towards it, ambient, diffuse, gain; lamp where there are shadows), `background` (a colour, or the name of a
-picture of the empty table in backgrounds/) and `noise`.
+picture of the empty table in backgrounds/), `noise`, and where there is any, `sensor` (blur, tone, jpeg).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PARTS = {
     "light": {"direction": "light", "ambient": "ambient", "diffuse": "diffuse", "gain": "gain", "lamp": "lamp"},
     "background": {"background": "background"},
     "noise": {"noise": "noise"},
+    "sensor": {"blur": "blur", "tone": "tone", "jpeg": "jpeg"},
 }
 """Part of scenes.json -> its names there -> fields of `View`."""
 

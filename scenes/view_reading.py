@@ -87,6 +87,7 @@ def parse_view(
         "gain": numbers(light.get("gain", [1.0, 1.0, 1.0]), 3, "light.gain", path),
         "lamp": number(light.get("lamp", 0.0), "light.lamp", path),
         "noise": number(parts.get("noise", 0.0), "noise", path),
+        **parse_sensor(parts.get("sensor", {}), path),
         "background": parse_background(parts.get("background", [0.0, 0.0, 0.0]), path, camera, open_background, size),
     }
     with about(path):
@@ -94,6 +95,13 @@ def parse_view(
     if np.isclose(np.linalg.norm(direction), 1, rtol=0, atol=1e-6):
         view.light = spread(np.array([direction], float), batch)  # to the last digit as it was written
     return view
+
+
+def parse_sensor(given: Any, path: Path) -> dict[str, float]:
+    """What it did to the picture beside its noise, as far as that is said."""
+    if not isinstance(given, dict):
+        raise UserError(f"{path}: sensor must give {', '.join(PARTS['sensor'])}")
+    return {name: number(given[name], f"sensor.{name}", path) for name in PARTS["sensor"] if name in given}
 
 
 def parse_camera(given: Any, path: Path) -> Camera:

@@ -61,7 +61,16 @@ def noisy(view: View, ranges: Variation, rng: np.random.Generator) -> View:
     return view if ranges.noise is None else replace(view, noise=np.array([rng.uniform(*ranges.noise)]))
 
 
-DRAWN = {Part.CAMERA: moved, Part.LIGHT: lit, Part.GAIN: exposed, Part.NOISE: noisy}
+def sensed(view: View, ranges: Variation, rng: np.random.Generator) -> View:
+    """The lens, the tone curve and the file of the picture; every second file is no JPEG."""
+    blur, tone, compressed, quality = rng.uniform(size=4)
+    drawn = {"blur": blur * ranges.blur, "tone": np.exp(ranges.tone * (2 * tone - 1))}
+    if ranges.jpeg is not None:
+        drawn["jpeg"] = between(ranges.jpeg, quality) if compressed < 0.5 else 0.0
+    return replace(view, **{name: np.array([value]) for name, value in drawn.items() if getattr(ranges, name)})
+
+
+DRAWN = {Part.CAMERA: moved, Part.LIGHT: lit, Part.GAIN: exposed, Part.NOISE: noisy, Part.OPTICS: sensed}
 
 
 def tabled(view: View, configured: View, ranges: Variation, rng: np.random.Generator) -> View:

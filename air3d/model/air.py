@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds, stack_steps, stack_terms
 from air3d.model.latents import LATENTS, Latent
-from air3d.model.likelihood import log_likelihood, log_likelihood_with_outliers
+from air3d.model.likelihood import gain, log_likelihood, log_likelihood_with_outliers
 from air3d.model.policies import Decision, Policy, Sample, sample
 from air3d.model.posterior import Posterior, PosteriorConfig, Proposal
 from air3d.model.prior import Prior
@@ -47,8 +47,8 @@ Observed = TypeVar("Observed")
 class Place:
     """What it takes to paint a step's object, or another one there, and to compare it, B rows.
 
-    before: the canvas without the object; view: the world that is painted, which the model is `told` (it is that of a
-    painting) or believes (it was read off the picture).
+    before: the canvas without the object; pictures: what it is compared with; view: the world that is painted, which
+    the model is `told` (it is that of a painting) or believes (it was read off the picture).
     """
 
     before: Tensor
@@ -123,17 +123,22 @@ class Air(nn.Module):
         steps: int,
         policy: Policy,
         samples: int = 1,
-        told: bool = False,
+        painting: Float[Tensor, "picture height width 3"] | None = None,
         sigma: float | None = None,
         believed: View | None = None,
     ) -> Iterator[Step]:
         """Attend, infer, repeat: `steps` times, `samples` rows for each picture, decisions by `policy`.
 
         `view` is what is said of the pictures. The network believes of it what `scene.view` allows. What is painted,
-        and compared with the pictures, is the world that is believed, too, unless the model is `told` the true one: a
-        painting's. `believed` is a draw of what is believed, where there is one.
+        and compared with the pictures, is the world that is believed, too. `believed` is a draw of it, where there is
+        one.
+
+        `painting` is what pictures that were painted show before the sensor. Then the model is told their true world,
+        and what it paints is compared with the painting; the network sees the photographs alone, and learns to look
+        through what the sensor did (Im et al. 2017, "Denoising Criterion for Variational Auto-Encoding Framework").
         """
-        each = repeat(pictures, EACH_SAMPLE, sample=samples)
+        each, told = repeat(pictures, EACH_SAMPLE, sample=samples), painting is not None
+        compared = each if painting is None or painting is pictures else repeat(painting, EACH_SAMPLE, sample=samples)
         known = self.world.believed(pictures, view) if believed is None else believed
         painted = self.world.told(view, known) if told else known
         believed = known.repeat(samples)
@@ -148,11 +153,11 @@ class Air(nn.Module):
         for index in range(steps):
             if index:
                 features = self.look(stem, each, shown.image, believed)
-            proposal = self.posterior.propose(features, state, believed, policy is sample, taken)
             closeup = self.closeup(each, shown.image, believed)
+            proposal = self.posterior.propose(features, state, closeup, believed, policy is sample, taken)
             decision = policy(self.posterior, proposal, closeup, believed)
             taken.append(decision.objects.position[:, 0, :2].detach())
-            place, seen, state = Place(now.canvas, each, views, told), now.image, proposal.state
+            place, seen, state = Place(now.canvas, compared, views, told), now.image, proposal.state
             now = self.paint(place, decision.objects, sigma)
             shown = now if views is believed else self.shown(shown, decision.objects, each, believed)
             yield Step(place, closeup, believed, proposal, decision, seen, now, samples)
@@ -162,9 +167,8 @@ class Air(nn.Module):
         canvas = self.renderer.blank(view)
         return Painted(canvas, self.renderer.develop(canvas, view), None)
 
-    def paint(self, place: Place, objects: Objects, sigma: float | None = None, canvas: bool = True) -> Painted:
-        """One more object, in the colour that explains the picture best where that is open (`colour`). Without
-        `canvas` only its picture is: nothing more will be painted, and no gradient is asked for."""
+    def paint(self, place: Place, objects: Objects, sigma: float | None = None) -> Painted:
+        """One more object, in the colour that explains the picture best where that is open (`colour`)."""
         view, prior = place.view, self.world.colours(place.told)
         after = self.renderer.paint(place.before, objects, view)
         if prior is None:
@@ -172,10 +176,26 @@ class Air(nn.Module):
         with torch.no_grad():
             last = self.renderer.last(place.before, after, view, place.pictures)
             excess, cost = prior.posterior(last.square, last.product, sigma or self.sigma)
-            if not canvas:
-                return Painted(after, last.image + excess[:, None, None] * last.front, cost)
         after = self.renderer.recoloured(place.before, after, excess)
         return Painted(after, self.renderer.develop(after, view), cost)
+
+    @torch.no_grad()
+    def gains(
+        self, place: Place, objects: Objects, sigmas: Sequence[float]
+    ) -> list[Float[Tensor, "batch alternative"]]:
+        """By how many nats each of these objects, alone, would explain the pictures better than the canvas does; each
+        in the colour that explains them best, less what that costs. For each pixel noise."""
+        touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures)
+        prior, share = self.world.colours(place.told), self.world.states.outliers
+        if prior is None:
+            after = touched.lacking.square().sum(-1)
+            return [gain(touched.before, after, sigma, share) for sigma in sigmas]
+        square, product, gains = touched.front.square().sum(2), (touched.front * touched.lacking).sum(2), []
+        for sigma in sigmas:
+            excess, cost = prior.posterior(square, product, sigma)
+            after = (touched.lacking - excess[:, :, None] * touched.front).square().sum(-1)
+            gains.append(gain(touched.before, after, sigma, share) - cost)
+        return gains
 
     def log_likelihood(
         self,
@@ -218,14 +238,14 @@ class Air(nn.Module):
         samples: int,
         sigma: float,
         observe: Callable[[Step], Observed] | None = None,
-        told: bool = False,
+        painting: Float[Tensor, "picture height width 3"] | None = None,
     ) -> tuple[ElboTerms, list[Observed]]:
         """`samples` draws of the posterior for each picture, all in one draw of its world, with as many objects as the
         prior has, as terms of the bound. `observe` is called with every step, for what only some estimators need;
-        `told` as in `unroll`."""
+        `painting` as in `unroll`."""
         likelihoods, colours, proposals, drawn, observed = [], [], [], [], []
-        worlds, steps = self.world.drawn(pictures, view, told), self.prior.max_objects
-        for step in self.unroll(pictures, view, steps, sample, samples, told, sigma, worlds.view):
+        worlds, steps = self.world.drawn(pictures, view, painting is not None), self.prior.max_objects
+        for step in self.unroll(pictures, view, steps, sample, samples, painting, sigma, worlds.view):
             assert isinstance(step.decision, Sample)
             if not likelihoods:
                 likelihoods.append(self.log_likelihood(step.seen, step.place.pictures, sigma))
@@ -244,9 +264,9 @@ class Air(nn.Module):
         return replace(terms, **of_world), observed
 
     def elbo(
-        self, pictures: Float[Tensor, "picture height width 3"], view: View, sigma: float, told: bool = False
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, sigma: float, painting: Tensor | None = None
     ) -> Tensor:
-        """The bound of one draw for each picture, nats, [picture]; `told` as in `unroll`."""
-        terms, _ = self.elbo_terms(pictures, view, 1, sigma, told=told)
+        """The bound of one draw for each picture, nats, [picture]; `painting` as in `unroll`."""
+        terms, _ = self.elbo_terms(pictures, view, 1, sigma, painting=painting)
         log_q = log_count_posterior(terms.presence_logit, self.prior.min_objects)
         return expected_bound(log_q, prefix_bounds(terms, self.prior.log_count)).squeeze(1)

@@ -51,8 +51,8 @@ class ColourPrior:
         return ColourPrior(EXPOSURE * light, math.hypot(WHITE_BALANCE * light, TINT * tint))
 
     def posterior(
-        self, square: Float[Tensor, "batch 3"], product: Float[Tensor, "batch 3"], sigma: float
-    ) -> tuple[Float[Tensor, "batch 3"], Float[Tensor, " batch"]]:
+        self, square: Float[Tensor, "*batch 3"], product: Float[Tensor, "*batch 3"], sigma: float
+    ) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch"]]:
         """The mean of the factor less 1, and what it costs in nats, from sum front^2 and sum front (x - image)."""
         seen, pull = square / sigma**2, product / sigma**2
         # C^-1 = (I - k 11') / channel^2, and so P is a diagonal less a multiple of 11': Sherman & Morrison

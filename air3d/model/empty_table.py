@@ -32,6 +32,9 @@ TO_DEVIATION = 1.12
 WITHIN = 6.0
 """Pixels whose e^2 is more than so many medians are no table: in Gaussian noise that is one in 400."""
 
+ENOUGH = 32
+"""Pixels along a side that a quadratic is fitted to: of larger pictures every second, third, .. is."""
+
 RIDGE = 1e-3
 LEAST = 1e-6
 """What keeps the fit a number: added to the normal equations, and least squared error of a picture of one colour."""
@@ -42,18 +45,27 @@ def empty_table(
     pictures: Float[Tensor, "batch height width 3"],
 ) -> tuple[Float[Tensor, "batch height width 3"], Float[Tensor, " batch"]]:
     """What each picture would show without its objects, in [0, 1], and the standard deviation of its noise."""
-    height, width = pictures.shape[1:3]
-    powers, pixels = quadratic(height, width).to(pictures), pictures.flatten(1, 2)
+    every = max(1, min(pictures.shape[1:3]) // ENOUGH)
+    powers, pixels = quadratic(*pictures.shape[1:3]).to(pictures), pictures.flatten(1, 2)
+    fitted = fit(powers.unflatten(0, pictures.shape[1:3])[::every, ::every].flatten(0, 1),
+                 pictures[:, ::every, ::every].flatten(1, 2))  # fmt: skip
+    table = powers @ fitted
+    noise = TO_DEVIATION * bare_median((pixels - table).square().mean(-1)).sqrt()
+    return table.view_as(pictures).clamp(0, 1), noise
+
+
+def fit(powers: Float[Tensor, "pixel 6"], pixels: Float[Tensor, "batch pixel 3"]) -> Float[Tensor, "batch 6 3"]:
+    """The quadratic's coefficients, from reweighted least squares."""
     products = (powers[:, :, None] * powers[:, None]).flatten(1)
     table = pixels.median(1, keepdim=True).values.expand_as(pixels)
     for index in range(ROUNDS):
         error = (pixels - table).square().mean(-1)
         scale = SCALE * error.median(1, keepdim=True).values.clamp_min(LEAST) * (4 if index < COARSE else 1)
         weights = 1 / (1 + error / scale)
-        normal = (weights @ products).unflatten(1, (6, 6)) + RIDGE * torch.eye(6).to(pictures)
-        table = powers @ torch.linalg.solve(normal, powers.mT @ (weights[..., None] * pixels))
-    noise = TO_DEVIATION * bare_median((pixels - table).square().mean(-1)).sqrt()
-    return table.unflatten(1, (height, width)).clamp(0, 1), noise
+        normal = (weights @ products).unflatten(1, (6, 6)) + RIDGE * torch.eye(6).to(pixels)
+        fitted = torch.linalg.solve(normal, powers.mT @ (weights[..., None] * pixels))
+        table = powers @ fitted
+    return fitted
 
 
 def bare_median(error: Float[Tensor, "batch pixel"]) -> Float[Tensor, " batch"]:

@@ -57,6 +57,18 @@ def log_likelihood_with_outliers(
     return math.log(share) * error.shape[1] + F.softplus(normal - math.log(share)).sum(1)
 
 
+def gain(
+    before: Float[Tensor, "*batch pixel"], after: Float[Tensor, "*batch pixel"], sigma: float, share: float
+) -> Float[Tensor, "*batch"]:
+    """By how many nats the likelihood with that `share` of outliers (0: the plain one) rises where the squared errors
+    of some pixels, summed over channels, go from `before` to `after`."""
+    if not share:
+        return (before - after).sum(-1) / (2 * sigma**2)
+    peak = math.log1p(-share) - 3 * (math.log(sigma) + 0.5 * math.log(2 * math.pi)) - math.log(share)
+    explained = (F.softplus(peak - error / (2 * sigma**2)) for error in (after, before))
+    return torch.sub(*explained).sum(-1)
+
+
 def squared(difference: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
     """The sum of squares of each row, without a copy of all of them in memory: pictures are large."""
     flat = difference.flatten(1)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from air3d.model.attention import REACH, Attention, table_shares
 from air3d.model.distributions import Choice
 from air3d.model.encoder import Encoder
+from air3d.model.crop_features import CropFeatures
 from air3d.model.latents import Family, Latent, Look, Sizes
 from air3d.model.prior import Prior
 from air3d.model.ring_features import RingFeatures
@@ -43,6 +44,7 @@ Pose = dict[str, Family]
 class PosteriorConfig:
     """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `refinement_steps`: how many
     closer looks a pose is read from; from the second on they are centred on the object, whose yaw shows better then.
+    `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: none.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
@@ -56,6 +58,7 @@ class PosteriorConfig:
     yaw_bins: int = 12
     initial_std: float = 0.5
     refinement_steps: int = 2
+    crop: int = 0
     candidates: int = 1
     residual: bool = True
     query: bool = False
@@ -64,6 +67,8 @@ class PosteriorConfig:
         for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std", "refinement_steps", "candidates"):
             if getattr(self, name) <= 0:
                 raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
+        if self.crop < 0:
+            raise UserError(f"model.crop must be 0 or more, not {self.crop}")
         if self.query and self.candidates > 1:
             raise UserError("model.query=true chooses where to look by itself: it needs model.candidates=1")
 
@@ -98,8 +103,9 @@ class Posterior(nn.Module):
         self.encoder = Encoder(config.stem, config.channels, unexplained)
         channels, hidden = self.encoder.channels, config.hidden
         self.attention = Attention(channels, hidden, config.query)
-        attended = channels + 2
-        self.normal = nn.LayerNorm(attended)
+        averaged = channels + 2
+        attended = averaged + config.crop
+        self.normal = nn.LayerNorm(averaged)
         self.recurrence = nn.GRUCell(attended, hidden)
         self.presence = mlp(2 * channels + attended + hidden, hidden, 1)
         self.identity = mlp(attended + hidden, hidden, identities)
@@ -108,6 +114,8 @@ class Posterior(nn.Module):
         rings, known = self.ring_features.features, attended + hidden + identities
         sizes = Sizes(rings, config.yaw_bins, known, config.initial_std)
         self.latents = nn.ModuleDict({latent.name: latent(sizes, prior) for latent in latents})
+        widest = max(mesh.radius for mesh in catalogue.meshes)
+        self.crop_features = CropFeatures(widest, config.channels, config.crop) if config.crop else None
         self.refinement = mlp(rings * config.yaw_bins + known, hidden, 6, gain=0.1)
 
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
@@ -117,6 +125,7 @@ class Posterior(nn.Module):
         self,
         features: Float[Tensor, "batch channel row column"],
         state: Float[Tensor, "batch hidden"],
+        closeup: Float[Tensor, "batch 6 height width"],
         view: View,
         curious: bool = False,
         taken: Sequence[Float[Tensor, "batch 2"]] = (),
@@ -130,22 +139,32 @@ class Posterior(nn.Module):
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
         several = self.config.candidates > 1
         if several:
-            attention = self.likeliest(cells, contrast, state, places, curious, taken)
+            attention = self.likeliest(cells, contrast, state, places, closeup, view, curious, taken)
         else:
             attention = self.attention(contrast, state, places)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
-        seen, state = self.attend(values, attention, state)
+        place = attended_place(attention, places)
+        seen, state = self.attend(values, attention, state, self.cropped(closeup, place, view))
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen))
-        place = attended_place(attention, places)
         if several:
             presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, taken)
         return Proposal(presence_logit, identity, seen, place, state)
 
-    def attend(self, values: Tensor, attention: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def cropped(self, closeup: Tensor, place: Float[Tensor, "batch 2"], view: View) -> Tensor | None:
+        """A closer look at a place, in shares of the table's sides."""
+        if self.crop_features is None:
+            return None
+        return self.crop_features(closeup, self.prior.to_metres(F.pad(place, (0, 1))).detach(), view)
+
+    def attend(
+        self, values: Tensor, attention: Tensor, state: Tensor, crop: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """What is seen there, [batch, feature], and the state of who has seen it."""
         attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
+        if crop is not None:
+            attended = torch.cat([attended, crop], -1)
         state = self.recurrence(attended, state)
         return torch.cat([attended, state], -1), state
 
@@ -156,6 +175,8 @@ class Posterior(nn.Module):
         contrast: Tensor,
         state: Tensor,
         places: Tensor,
+        closeup: Tensor,
+        view: View,
         curious: bool,
         taken: Sequence[Tensor],
     ) -> Float[Tensor, "batch cell"]:
@@ -167,9 +188,12 @@ class Posterior(nn.Module):
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         each = self.attention.candidates(contrast, places, self.config.candidates)
-        seen = (self.attend(values, attention, state)[0] for attention in each)
+        where = [attended_place(attention, places) for attention in each]
+        crops = (self.cropped(closeup, place, view) for place in where)
+        looks = zip(each, crops, strict=True)
+        seen = (self.attend(values, attention, state, crop)[0] for attention, crop in looks)
         logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)
-        there = [self.is_taken(attended_place(attention, places), taken) for attention in each]
+        there = [self.is_taken(place, taken) for place in where]
         logits = logits - IMPOSSIBLE * torch.stack(there, -1)
         chosen = logits.argmax(-1)
         if curious:

@@ -31,10 +31,10 @@ class Objective(Protocol):
         view: View,
         weights: Weights,
         truth: Any,
-        told: bool = True,
+        painting: Float[Tensor, "picture height width 3"] | None = None,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        """The loss of a batch, and what to report of it. `told`: the pictures are paintings under that `view`;
-        otherwise no more of it is known than `scene.view` says."""
+        """The loss of a batch, and what to report of it. `painting`: what the pictures show before the sensor, of those
+        that were painted under that `view`; of others no more of it is known than `scene.view` says."""
         ...
 
     def validation_score(

@@ -1,7 +1,7 @@
 """What might have been drawn instead: every yaw bin and every identity of one step's object.
 
 Each of them is painted on the canvas before the object, everything else held, without gradient; what is differentiated
-are their probabilities. Some estimators take the expectation over them exactly, and the wake-phase term says where
+are their probabilities. Nothing but the pixels that an alternative touches is looked at (`Air.gains`). Some estimators take the expectation over them exactly, and the wake-phase term says where
 they should be.
 """
 
@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from air3d.model.air import Air, Painted, Place, Step
+from air3d.model.air import Air, Place, Step
 from air3d.model.batches import select_rows
 from air3d.model.distributions import Choice, wake_cross_entropy
 from air3d.model.latents.rotation import Yaw
@@ -42,8 +42,8 @@ class Expectations:
 class CounterfactualEvaluator:
     """Asks the renderer what a step's picture would be like with another object in the place of the one drawn."""
 
-    def __init__(self, air: Air, symmetries: tuple[int, ...], sigma: float) -> None:
-        self.air, self.sigma = air, sigma
+    def __init__(self, air: Air, symmetries: tuple[int, ...], sigma: float, coarse: float | None = None) -> None:
+        self.air, self.sigma, self.coarse = air, sigma, sigma if coarse is None else coarse
         self.turns = torch.tensor(symmetries, device=air.prior.low.device) != 0  # False for bodies of revolution
 
     def __call__(self, step: Step, wanted: Expectations) -> Counterfactuals:
@@ -73,39 +73,40 @@ class CounterfactualEvaluator:
         if not len(rows):
             return nothing, nothing
         place, objects = select_rows(step.place, rows), step.decision.objects[rows]
-        values, choice = self.per_bin(place, objects, yaws[rows]), yaw_of(step).choice[rows]
+        choice, (values, coarse) = yaw_of(step).choice[rows], self.per_bin(place, objects, yaws[rows])
         values = values - values.mean(1, keepdim=True)
-        expected, cross_entropy = (choice.probs * values).sum(1), wake_cross_entropy(values, choice.logits)
+        expected, cross_entropy = (choice.probs * values).sum(1), wake_cross_entropy(coarse, choice.logits)
         return nothing.index_put((rows,), expected), nothing.index_put((rows,), cross_entropy)
 
     @torch.no_grad()
-    def per_bin(self, place: Place, objects: Objects, yaws: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch bin"]:
-        """log p(x | .., yaw) of each object at each of these yaws."""
-        # one after the other: canvases for all of them would not stay in a cache
-        turned = (replace(objects, rotation=yaw[:, None]) for yaw in yaws.T.contiguous())
-        return torch.stack([self.log_likelihood(place, other) for other in turned], 1)
+    def per_bin(self, place: Place, objects: Objects, yaws: Float[Tensor, "batch bin"]) -> list[Tensor]:
+        """log p(x | .., yaw) of each object at each of these yaws, less that without it."""
+        turned = Objects.join([replace(objects, rotation=yaw[:, None]) for yaw in yaws.T])
+        return self.air.gains(place, turned, [self.sigma, self.coarse])
 
     def identity_expectation(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
         """E F_t over the identities of each object, less the F_t of the one that was drawn; and their wake-phase
         cross-entropy."""
-        values, choice = self.per_identity(step), step.proposal.identity
+        choice, (values, coarse) = step.proposal.identity, self.per_identity(step)
         values = values - values.gather(-1, drawn(step).choices["identity"][:, None])
-        return (choice.probs * values).sum(-1), wake_cross_entropy(values, choice.logits)
+        return (choice.probs * values).sum(-1), wake_cross_entropy(coarse, choice.logits)
 
     @torch.no_grad()
-    def per_identity(self, step: Step) -> Float[Tensor, "batch identity"]:
-        """F_t of each object, had it been a k: log p(x | .., k) less what a k costs.
+    def per_identity(self, step: Step) -> list[Tensor]:
+        """F_t - F_{t-1} of each object, had it been a k: log p(x | .., k) less that without it, and less what a k costs.
 
         Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
         with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
         """
         kinds, identity = step.proposal.identity.logits.shape[-1], drawn(step).choices["identity"]
-        here = self.less_colour(step.painted, step.place) - drawn(step).kl
-        shifted = torch.stack([here, *(self.instead(step, (identity + k) % kinds) for k in range(1, kinds))], 1)
-        return shifted.gather(1, (torch.arange(kinds, device=shifted.device) - identity[:, None]) % kinds)
+        each = [drawn(step), *(self.instead(step, (identity + k) % kinds) for k in range(1, kinds))]
+        tried, cost = Objects.join([one.objects for one in each]), torch.stack([one.kl for one in each], 1)
+        order = (torch.arange(kinds, device=cost.device) - identity[:, None]) % kinds
+        gains = self.air.gains(step.place, tried, [self.sigma, self.coarse])
+        return [(gain - cost).gather(1, order) for gain in gains]
 
-    def instead(self, step: Step, identity: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """F_t with an object of that identity in the place of the one that was drawn."""
+    def instead(self, step: Step, identity: Int[Tensor, " batch"]) -> Sample:
+        """An object of that identity in the place of the one that was drawn."""
         before = drawn(step)
         pose = self.air.posterior.pose(step.proposal, identity, step.closeup, step.believed)
         choices = {
@@ -113,16 +114,7 @@ class CounterfactualEvaluator:
             for name, family in pose.items()
             if family.choice is not None
         }
-        other = sample_of(step.proposal.identity, pose, {"identity": identity, **choices}, before.noise)
-        return self.log_likelihood(step.place, other.objects) - other.kl
-
-    def log_likelihood(self, place: Place, objects: Objects) -> Float[Tensor, " batch"]:
-        """log p(x | ..) with these objects on the canvas before the step, less what their colour costs."""
-        return self.less_colour(self.air.paint(place, objects, self.sigma, canvas=False), place)
-
-    def less_colour(self, painted: Painted, place: Place) -> Float[Tensor, " batch"]:
-        log_likelihood = self.air.log_likelihood(painted.image, place.pictures, self.sigma)
-        return log_likelihood if painted.colour_cost is None else log_likelihood - painted.colour_cost
+        return sample_of(step.proposal.identity, pose, {"identity": identity, **choices}, before.noise)
 
 
 def drawn(step: Step) -> Sample:

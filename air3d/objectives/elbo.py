@@ -46,14 +46,14 @@ class Elbo:
         view: View,
         weights: Weights,
         truth: None = None,
-        told: bool = True,
+        painting: Float[Tensor, "picture height width 3"] | None = None,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The negative surrogate times sigma squared: the size of its gradient, and so what clipping means, stays the
-        same as sigma falls. `told`: the pictures are paintings, whose likelihood may know their `view`."""
+        same as sigma falls. `painting` as in `Air.unroll`."""
         assert truth is None
         prior = self.model.prior
         log_prior = tilted(prior.log_count, self.gradient.prior_odds**weights.prior_tilt)
-        terms = self.terms(pictures, view, weights, told)
+        terms = self.terms(pictures, view, weights, painting)
         bound = self.surrogate(terms, log_prior, prior.min_objects).mean()
         if weights.wake_phase:
             bound = bound + weights.wake_phase * wake_phase(terms, log_prior, prior.min_objects).mean()
@@ -67,10 +67,10 @@ class Elbo:
         }
 
     def terms(
-        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, told: bool
+        self, pictures: Float[Tensor, "picture height width 3"], view: View, weights: Weights, painting: Tensor | None
     ) -> ElboTerms:
         """The terms of the bound, with what the estimator and the wake-phase term need of every step."""
-        counterfactual = CounterfactualEvaluator(self.model, self.symmetries, weights.sigma)
+        counterfactual = CounterfactualEvaluator(self.model, self.symmetries, weights.sigma, weights.coarse)
         wanted = Expectations(
             yaw=self.gradient.sum_yaw,
             identity=self.gradient.needs("identity_expectation"),
@@ -81,7 +81,7 @@ class Elbo:
             return counterfactual(step, wanted), context(step) if self.gradient.needs("context") else None
 
         samples = self.gradient.samples
-        terms, observed = self.model.elbo_terms(pictures, view, samples, weights.sigma, observe, told)
+        terms, observed = self.model.elbo_terms(pictures, view, samples, weights.sigma, observe, painting)
         return with_observed(terms, observed, samples)
 
     def validation_score(self, pictures: Tensor, view: View, truth: Objects, elbo: float) -> float:

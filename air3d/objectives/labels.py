@@ -75,7 +75,7 @@ class Labels:
         view: View,
         weights: Weights,
         truth: Objects,
-        told: bool = True,
+        painting: Float[Tensor, "picture height width 3"] | None = None,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The mean of -log q(labels), in nats with `supervised.beta=0`, and its parts."""
         parts = {name: part.mean() for name, part in self.log_q(pictures, view, truth, self.settings.beta).items()}

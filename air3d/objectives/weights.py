@@ -9,10 +9,12 @@ from dataclasses import dataclass
 class Weights:
     """The defaults are the end of the training, the plain ELBO.
 
-    sigma: pixel noise of the likelihood; wake_phase: nats on the cross-entropies of the wake-phase term;
+    sigma: pixel noise of the likelihood; coarse: that by which alternatives are compared in the wake-phase term, None: the
+    same; wake_phase: nats on the cross-entropies of the wake-phase term;
     prior_tilt: the power of `gradient.prior_odds` by which each further object is likelier than the prior says.
     """
 
     sigma: float = 0.3
+    coarse: float | None = None
     wake_phase: float = 0.0
     prior_tilt: float = 0.0

@@ -28,6 +28,7 @@ def gradient_diagnostics(
     pictures: Float[Tensor, "picture height width 3"],
     view: View,
     truth: Objects,
+    painting: Float[Tensor, "picture height width 3"],
     weights: Weights,
 ) -> dict[str, float]:
     """Gradients of `DRAWS` passes over the same pictures, which differ by the draws of the posterior alone.
@@ -40,9 +41,9 @@ def gradient_diagnostics(
         for draw in range(DRAWS):
             forget(parameters)
             if draw == DRAWS - 1:  # by now all is compiled
-                share = renderer_share(objective, pictures, view, truth, weights)
+                share = renderer_share(objective, pictures, view, truth, painting, weights)
             else:
-                backward(objective, pictures, view, truth, weights)
+                backward(objective, pictures, view, truth, painting, weights)
             gradients.append(torch.cat([p.grad.flatten() for p in parameters if p.grad is not None]))
     variance, noise = spread(torch.stack(gradients))
     return {"val/gradient_variance": variance, "val/gradient_noise": noise, "perf/renderer_share": share}
@@ -65,8 +66,10 @@ def forget(parameters: Sequence[Tensor]) -> None:
         parameter.grad = None
 
 
-def backward(objective: Objective, pictures: Tensor, view: View, truth: Objects, weights: Weights) -> None:
-    objective(pictures, view, weights, truth if objective.labelled else None)[0].backward()
+def backward(
+    objective: Objective, pictures: Tensor, view: View, truth: Objects, painting: Tensor, weights: Weights
+) -> None:
+    objective(pictures, view, weights, truth if objective.labelled else None, painting)[0].backward()
 
 
 def spread(gradients: Float[Tensor, "draw parameter"]) -> tuple[float, float]:
@@ -75,10 +78,12 @@ def spread(gradients: Float[Tensor, "draw parameter"]) -> tuple[float, float]:
     return variance.item(), min(1.0, (variance / square.clamp_min(1e-30)).item())
 
 
-def renderer_share(objective: Objective, pictures: Tensor, view: View, truth: Objects, weights: Weights) -> float:
+def renderer_share(
+    objective: Objective, pictures: Tensor, view: View, truth: Objects, painting: Tensor, weights: Weights
+) -> float:
     """`backward`, and the share of its time that the renderer took; on CUDA, of the processor's time, which starts what
     the device does."""
     with timed(objective.model.renderer) as watch:
         began = time.perf_counter()
-        backward(objective, pictures, view, truth, weights)
+        backward(objective, pictures, view, truth, painting, weights)
         return watch.seconds / (time.perf_counter() - began)

@@ -48,7 +48,7 @@ class FolderTrainer(Trainer):
     def loss_of_folder(
         self, pictures: Float[Tensor, "picture height width 3"], weights: Weights
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        loss, values = self.objective(pictures, self.folder.view(len(pictures)), weights, None, told=False)
+        loss, values = self.objective(pictures, self.folder.view(len(pictures)), weights, None)
         return loss, {name.replace("train/", "train/folder_"): value for name, value in values.items()}
 
     def score(self, elbo: float) -> float:

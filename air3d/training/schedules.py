@@ -40,7 +40,9 @@ class ScheduleConfig:
 
     def at(self, progress: float) -> Weights:
         """The weights at `progress` in [0, 1]."""
-        return Weights(self.sigma_at(progress), self.wake_phase * (1 - progress), 1 - ramp(progress, 0, PRIOR_UNTIL))
+        sigma = self.sigma_at(progress)
+        wake_phase = self.wake_phase * (1 - progress) * (self.sigma / sigma) ** 2
+        return Weights(sigma, self.sigma, wake_phase, 1 - ramp(progress, 0, PRIOR_UNTIL))
 
     @property
     def last_sigma(self) -> float:

@@ -99,8 +99,8 @@ class Trainer(TrainingState):
 
     def loss(self, weights: Weights) -> tuple[Float[Tensor, ""], dict[str, float]]:
         """The objective of the step's pictures, and what to report of it."""
-        pictures, view, truth = self.scenes()
-        return self.objective(pictures, view, weights, truth if self.objective.labelled else None)
+        pictures, painting, view, truth = self.scenes()
+        return self.objective(pictures, view, weights, truth if self.objective.labelled else None, painting)
 
     def diverged(self) -> UserError:
         return UserError(
@@ -114,16 +114,16 @@ class Trainer(TrainingState):
         return self.settings.batch
 
     @torch.no_grad()
-    def scenes(self) -> tuple[Float[Tensor, "picture height width 3"], View, Objects]:
-        """The next batch of the endless training stream, pictures, their views and the truth: step k always sees the
-        same scenes."""
+    def scenes(self) -> tuple[Tensor, Float[Tensor, "picture height width 3"], View, Objects]:
+        """The next batch of the endless training stream: pictures, what was painted of them, their views and the truth.
+        Step k always sees the same scenes."""
         scene, batch, seed = self.run.scene, self.painted, train_seed(self.run.config.seed)
         rows = range(self.step * batch, (self.step + 1) * batch)
         objects, device = scene.batch(seed, rows), self.run.config.device
         there, view = to_torch(objects, device), to_torch(scene.views(seed, rows), device)
         view = shadowed(self.run.renderer, there, view)
         painted = self.run.renderer.render(there, view)
-        return photograph(painted, view, [(seed, row) for row in rows]), view, objects
+        return photograph(painted, view, [(seed, row) for row in rows]), painted, view, objects
 
     def report(self, values: dict[str, float], bar: tqdm) -> None:
         bar.update()
@@ -174,7 +174,7 @@ class Trainer(TrainingState):
         """Records how noisy the gradient is now, and what a step's time goes to."""
         rows, weights = slice(self.settings.batch), self.settings.schedule.at(self.progress())
         pictures, view, truth = self.validation.scenes
-        given = pictures[rows], view[rows], truth[rows]
+        given = pictures[rows], view[rows], truth[rows], self.validation.painting[rows]
         with torch.enable_grad():
             seen = gradient_diagnostics(self.objective, self.parameters, *given, weights)
         self.tracker.log(self.step, {**seen, "perf/minutes": self.seconds / 60})

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from air3d.evaluation.metrics import score
-from air3d.evaluation.scenes import photographs
+from air3d.evaluation.scenes import render
 from air3d.files import atomic
 from air3d.inference.greedy import Inference, infer
 from air3d.model.batches import concatenate
@@ -21,6 +21,7 @@ from air3d.training.collapse import collapse
 from air3d.training.run import Run
 from air3d.training.tracking import Tracker
 from renderers.convert import to_numpy, to_torch
+from renderers.sensor import photograph
 from renderers.shadows import shadowed
 from scenes.export import to_glb
 from scenes.objects import Objects
@@ -41,7 +42,8 @@ class Validation:
         there, world = to_torch(self.truth, run.config.device), to_torch(view, run.config.device)
         self.view = shadowed(run.renderer, there, world)
         seeds = [(seed, row) for row in rows]
-        self.pictures = photographs(run.renderer, self.truth, view, seeds, CHUNK).to(run.config.device)
+        self.painting = render(run.renderer, self.truth, view, CHUNK).to(run.config.device)
+        self.pictures = photograph(self.painting, world, seeds)
         self.symmetry = run.scene.catalogue.symmetries
         self.sigma = trainer.schedule.last_sigma
         self.count_accuracy: float | None = None  # of the last call, as the next
@@ -57,7 +59,8 @@ class Validation:
         parts = [(self.pictures[part], self.view[part]) for part in rows]
         found = concatenate([infer(model, *part, model.prior.steps) for part in parts])
         with torch.no_grad():
-            elbo = torch.cat([model.elbo(*part, self.sigma, told=True) for part in parts]).mean().item()
+            bounds = [model.elbo(*part, self.sigma, self.painting[of]) for part, of in zip(parts, rows, strict=True)]
+            elbo = torch.cat(bounds).mean().item()
         scores = score(to_numpy(found.objects), self.truth, self.symmetry, latents=model.latents)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         self.count_accuracy = scores["count_accuracy"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from renderers.base import FAR, NEAR, Renderer, empty_table, placed
+from renderers.alternatives import Touched
 from renderers.memory import keep_freed_memory
 from renderers.projection import lenses, once
 from renderers.recolour import Last
@@ -50,10 +54,7 @@ class Streaming(Renderer):
         if canvas.device.type not in ("cpu", "cuda") or canvas.dtype != torch.float32:
             where = f"{canvas.dtype} on {canvas.device}"
             raise UserError(f"renderer=streaming works in float32, on the CPU and on CUDA, not in {where}")
-        settings = self.settings
-        floats = (settings.sigma, settings.gamma, settings.blur, NEAR, FAR)
-        numbers = (*map(np.float32, floats), settings.cull_backfaces)
-        return Paint.apply(canvas, corners, colours, (self.faces, self.face_count, entry, painted), numbers)
+        return Paint.apply(canvas, corners, colours, (self.faces, self.face_count, entry, painted), self.numbers)
 
     def compose(self, canvas: Tensor, background: Tensor) -> Tensor:
         """See ``Renderer.compose``; fused, because a canvas is large and torch would stream it for every operation."""
@@ -70,6 +71,40 @@ class Streaming(Renderer):
         gamma = np.float32(self.settings.gamma)
         launch("last_forward", *inputs, gamma, pictures.contiguous(), image, front, square, product)
         return Last(image, front, square, product)
+
+    @torch.no_grad()
+    def alternatives(self, canvas: Tensor, objects: Objects, view: View, pictures: Tensor) -> Touched:
+        """See ``Renderer.alternatives``; on the CPU the touched pixels alone."""
+        if canvas.is_cuda or self.settings.antialias > 1:
+            return super().alternatives(canvas, objects, view, pictures)
+        entry, painted = self.entry(objects), objects.presence > 0.5
+        corners, colours = self.pose(objects, view, entry)
+        self.check(corners, objects, painted)
+        most = self.most_pixels(corners, painted, canvas)
+        shape = (*painted.shape, most)
+        number, before = torch.zeros(painted.shape, dtype=torch.int32), torch.zeros(shape)
+        lacking, front = torch.zeros(*shape, 3), torch.zeros(*shape, 3)
+        table = empty_table(view).to(canvas).contiguous()
+        launch(
+            "alternatives_forward", canvas.contiguous(), table, pictures.contiguous(), corners, colours, self.faces,
+            self.face_count, entry, painted, *self.numbers, number, before, lacking, front,
+        )  # fmt: skip
+        used = int(number.max())
+        return Touched(before[..., :used], lacking[..., :used, :], front[..., :used, :])
+
+    def most_pixels(self, corners: Tensor, painted: Tensor, canvas: Tensor) -> int:
+        """No alternative touches more."""
+        height, width = canvas.shape[1:3]
+        low, high = corners[..., :2].amin(2), corners[..., :2].amax(2)
+        sides = (high - low + 2 * math.sqrt(self.settings.blur)) * (min(height, width) / 2) + 3
+        return min(height * width, math.ceil((sides.prod(-1) * painted).max().item()))
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """The settings, as kernels take them."""
+        settings = self.settings
+        floats = (settings.sigma, settings.gamma, settings.blur, NEAR, FAR)
+        return (*map(np.float32, floats), settings.cull_backfaces)
 
     def recoloured(self, before: Tensor, after: Tensor, excess: Tensor) -> Tensor:
         """See ``Renderer.recoloured``; fused on the CPU."""

@@ -6,6 +6,7 @@ Those that paint are in ``paint``; here are the others, which pose corners and c
 from __future__ import annotations
 
 from renderers.streaming import elementwise
+from renderers.streaming.alternatives import alternatives_forward
 from renderers.streaming.compiler import for_cpu, kernel
 from renderers.streaming.paint import paint_backward, paint_forward
 
@@ -152,6 +153,7 @@ def recolour_backward(start, stop, before, after, gamma, excess, g_out, g_before
 
 
 __all__ = [
+    "alternatives_forward",
     "background_backward",
     "compose_backward",
     "compose_forward",

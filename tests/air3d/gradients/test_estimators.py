@@ -251,7 +251,7 @@ def test_all_estimate_the_same_gradient_of_the_real_network(tmp_path: Path) -> N
     def estimates(name: str) -> tuple[Tensor, Tensor]:
         elbo, rows = Elbo(model, GradientConfig(name, 2, sum_yaw=False), run.scene.catalogue.symmetries), []
         for _ in range(40):
-            terms = elbo.terms(pictures, views, Weights(sigma=1.0), told=True)
+            terms = elbo.terms(pictures, views, Weights(sigma=1.0), pictures)
             loss = elbo.surrogate(terms, model.prior.log_count, 0).mean()
             rows.append(torch.cat(torch.autograd.grad(loss, heads)))
         return torch.stack(rows).mean(0), torch.stack(rows).var(0) / len(rows)
@@ -268,9 +268,9 @@ def test_a_baseline_reaches_nothing_of_the_posterior(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
     pictures, view, _ = example(run, 2)
     hidden, symmetries = run.model.posterior.config.hidden, run.scene.catalogue.symmetries
-    terms = Elbo(run.model, GradientConfig("nvil", 2, False), symmetries).terms(pictures, view, Weights(), told=True)
+    terms = Elbo(run.model, GradientConfig("nvil", 2, False), symmetries).terms(pictures, view, Weights(), pictures)
     assert terms.context is not None and terms.identity_expectation is None
     assert terms.context.shape == (2, 2, 3, context_size(hidden)) and not terms.context.requires_grad
-    terms = Elbo(run.model, GradientConfig("local_expectation"), symmetries).terms(pictures, view, Weights(), told=True)
+    terms = Elbo(run.model, GradientConfig("local_expectation"), symmetries).terms(pictures, view, Weights(), pictures)
     assert terms.identity_expectation is not None and terms.context is None
     assert terms.identity_expectation.shape == (2, 2, 3) and terms.identity_expectation.requires_grad

@@ -110,7 +110,7 @@ def told_twice(folder: Path, *states: str) -> tuple[Air, Tensor, View, View]:
 def unrolled(model: Air, pictures: Tensor, view: View, policy: Policy, told: bool) -> list[Step]:
     torch.manual_seed(2)
     with torch.no_grad():
-        return list(model.unroll(pictures, view, STEPS, policy, 2, told, model.sigma))
+        return list(model.unroll(pictures, view, STEPS, policy, 2, pictures if told else None, model.sigma))
 
 
 def saying(step: Step) -> dict[str, Tensor]:
@@ -148,7 +148,7 @@ def test_what_is_not_told_is_not_used_at_all(tmp_path: Path) -> None:
         for name, each in (("one", view), ("another", other)):
             torch.manual_seed(3)
             with torch.no_grad():
-                bounds[told, name] = model.elbo(pictures, each, 0.1, told)
+                bounds[told, name] = model.elbo(pictures, each, 0.1, pictures if told else None)
     assert torch.equal(bounds[False, "one"], bounds[False, "another"])
     assert ((bounds[True, "one"] - bounds[True, "another"]).abs() > 10).all()
 
@@ -170,7 +170,7 @@ def test_where_all_is_known_being_told_changes_nothing(tmp_path: Path) -> None:
     bounds = []
     for told in (True, False):
         torch.manual_seed(3)
-        bounds.append(model.elbo(pictures, view, 0.3, told))
+        bounds.append(model.elbo(pictures, view, 0.3, pictures if told else None))
     assert torch.equal(*bounds)
 
 
@@ -180,7 +180,7 @@ def test_who_is_told_compares_with_the_true_table(tmp_path: Path) -> None:
     table = torch.rand_like(pictures)
     textured = replace(view, background=table)
     with torch.no_grad():
-        told, untold = (model.elbo_terms(table, textured, 1, 0.1, told=told)[0] for told in (True, False))
+        told, untold = (model.elbo_terms(table, textured, 1, 0.1, painting=x)[0] for x in (table, None))
     perfect = log_likelihood(table, table, 0.1)
     torch.testing.assert_close(told.log_likelihood[:, 0, 0], perfect)
     assert (untold.log_likelihood[:, 0, 0] < perfect - 1000).all()

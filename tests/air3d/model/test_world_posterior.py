@@ -96,7 +96,7 @@ def test_who_is_told_a_painting_is_told_all_but_its_camera(tmp_path: Path) -> No
     run = run_of(tmp_path, LIGHT, CAMERA_TOO)
     pictures, view, _ = example(run, 3)
     torch.manual_seed(1)
-    step = next(run.model.unroll(pictures, view, 1, sample, 1, told=True))
+    step = next(run.model.unroll(pictures, view, 1, sample, 1, pictures))
     believed = run.model.world.believed(pictures, view)
     for name in ("light", "ambient", "diffuse", "gain", "background"):
         assert torch.equal(getattr(step.place.view, name), getattr(view, name)), name
@@ -137,12 +137,12 @@ def test_the_objective_weighs_the_worlds_of_paintings(tmp_path: Path) -> None:
     pictures, view, _ = example(run, 3)
     elbo = Elbo(run.model, run.config.gradient, run.scene.catalogue.symmetries)
     last = run.model.world.posterior.read.bias  # type: ignore[union-attr]
-    loss, values = elbo(pictures, view, Weights(sigma=SIGMA), None, told=True)
+    loss, values = elbo(pictures, view, Weights(sigma=SIGMA), None, pictures)
     log_q = run.model.world.drawn(pictures, view, True).log_q
     assert log_q is not None and values["train/world_log_q"] == pytest.approx(log_q.mean().item(), rel=1e-4)
     (of_loss,), (expected,) = torch.autograd.grad(loss, last), torch.autograd.grad(log_q.mean(), last)
     torch.testing.assert_close(of_loss, -(SIGMA**2) * SLEEP * expected, rtol=1e-4, atol=1e-6)
-    loss, values = elbo(pictures, view, Weights(sigma=SIGMA), None, told=False)
+    loss, values = elbo(pictures, view, Weights(sigma=SIGMA), None)
     assert "train/world_log_q" not in values and values["train/world_kl"] > 0
     assert torch.autograd.grad(loss, last)[0].abs().max() > 0, "a photograph teaches it by the bound"
 
@@ -165,7 +165,7 @@ def test_the_gradient_of_the_bound_by_finite_differences(tmp_path: Path, told: b
             slot = next(slots)
             return Decision(objects.each(lambda _, array: array[:, slot : slot + 1]), {})
 
-        steps = list(model.unroll(pictures, view, 2, decided, 1, told, SIGMA, worlds.view))
+        steps = list(model.unroll(pictures, view, 2, decided, 1, pictures if told else None, SIGMA, worlds.view))
         assert worlds.kl is not None
         return sum(model.log_likelihood(step.image, pictures, SIGMA) for step in steps).sum() - worlds.kl.sum()
 

@@ -55,7 +55,7 @@ def test_an_alternative_is_what_the_posterior_would_have_drawn(tmp_path: Path) -
         yaw.known.weight[:, -3:] *= 10
         yaw.between.weight *= 5
         yaw.last.weight[0] *= 100
-        terms = elbo.terms(pictures, view, Weights(sigma=0.5), told=True)
+        terms = elbo.terms(pictures, view, Weights(sigma=0.5), pictures)
     assert terms.identity_expectation is not None
     own = (terms.log_likelihood[..., 1:] - terms.kl).flatten()
     expectation, log_q = terms.identity_expectation.flatten(), terms.log_choice["identity"].flatten()

@@ -93,7 +93,8 @@ def sure(run: Run, kind: int) -> tuple[Float[Tensor, " picture"], Tensor, Tensor
     with torch.no_grad():
         run.model.posterior.identity[-1].bias.zero_()[kind] = 40.0
     elbo = Elbo(run.model, GradientConfig("local_expectation", 2, sum_yaw=False), run.scene.catalogue.symmetries)
-    terms = elbo.terms(*example(run, 16)[:2], Weights(sigma=0.1, wake_phase=1.0), told=True)
+    pictures, view, _ = example(run, 16)
+    terms = elbo.terms(pictures, view, Weights(sigma=0.1, wake_phase=1.0), pictures)
     assert terms.wake_phase is not None and terms.identity_expectation is not None
     first = (terms.log_likelihood[:, 0, 1] - terms.kl[:, 0, 0]).detach()
     return first, terms.wake_phase.sum(), terms.identity_expectation.sum()
@@ -103,7 +104,8 @@ def test_what_is_not_weighed_leaves_nothing_behind(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
     elbo = Elbo(run.model, GradientConfig("enumerate_counts", 2, sum_yaw=False), run.scene.catalogue.symmetries)
     for weights, there in ((Weights(), False), (Weights(wake_phase=2.0), True)):
-        terms = elbo.terms(*example(run, 2)[:2], weights, told=True)
+        pictures, view, _ = example(run, 2)
+        terms = elbo.terms(pictures, view, weights, pictures)
         assert (terms.wake_phase is not None) == there
         assert terms.yaw_expectation is None and terms.identity_expectation is None
 

@@ -57,9 +57,9 @@ def test_a_batch_is_half_painted_and_half_of_the_folder(tmp_path: Path, folder: 
     assert len(trainer.data.held_out) == 10 and len(trainer.data.learned) == 14
 
     def objective(
-        pictures: Tensor, view: Any, weights: Any, truth: Any, told: bool = True
+        pictures: Tensor, view: Any, weights: Any, truth: Any, painting: Tensor | None = None
     ) -> tuple[Tensor, dict[str, float]]:
-        seen.append((pictures, view, truth, told))
+        seen.append((pictures, view, truth, painting is not None))
         return torch.tensor(float(len(seen))), {"train/elbo": float(len(seen))}
 
     trainer.objective = objective  # type: ignore[assignment]

@@ -64,7 +64,8 @@ def test_two_steps_of_pictures_that_share_nothing(tmp_path: Path, choice: str) -
 
 def test_the_views_of_the_pictures_differ_and_each_is_painted_under_its_own(tmp_path: Path) -> None:
     trainer = wandering(tmp_path, "model=air")
-    pictures, view, truth = trainer.scenes()
+    pictures, painting, view, truth = trainer.scenes()
+    assert torch.equal(pictures, painting), "nothing is said of a sensor"
     assert pictures.shape == (PICTURES, HEIGHT, WIDTH, 3) and len(view) == PICTURES
     for name in ("intrinsics", "camera_rotation", "camera_translation", "light", "ambient", "background"):
         rows = getattr(view, name).flatten(1) if getattr(view, name).dim() > 1 else getattr(view, name)[:, None]

@@ -1,0 +1,72 @@
+"""The loop of ``streaming`` that compares alternatives, on a CPU: each is painted on a scratch pad, and what it changes
+is written out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from renderers.streaming import elementwise
+from renderers.streaming.compiler import for_cpu, helper, kernel
+from renderers.streaming.formulas import ONE, ZERO
+from renderers.streaming.paint import FORWARD, merge, prepare, touching_ones, weigh
+from renderers.streaming.pairs import box, expand, fill
+
+formulas = for_cpu(elementwise)
+compose_pixel, share_of_last = formulas.compose_pixel, formulas.share_of_last
+
+
+@helper
+def extent(vertices, reach, height, width):
+    """Rows and columns (first, past the last) of the pixels that a mesh [V,3] may touch."""
+    left, right, low, high = vertices[0, 0], vertices[0, 0], vertices[0, 1], vertices[0, 1]
+    for v in range(1, vertices.shape[0]):
+        left, right = min(left, vertices[v, 0]), max(right, vertices[v, 0])
+        low, high = min(low, vertices[v, 1]), max(high, vertices[v, 1])
+    return box((left, low, ONE, right, high, ONE, left, low, ONE), reach, height, width)
+
+
+@kernel
+def alternatives_forward(
+    start, stop, canvas, background, pictures, vertices, colours, faces, face_count, identity, painted,
+    sigma, gamma, blur, znear, zfar, cull, number, before, lacking, front,
+):  # fmt: skip
+    """Each of A meshes alone on the canvas [B,H,W,6] -> how many pixels it touches, number [B,A], and of each of them
+    before [B,A,P], lacking and front [B,A,P,3]."""
+    batch, tall, wide = background.shape[:3]
+    height, width, patch_size = canvas.shape[1], canvas.shape[2], canvas.shape[3] + 2  # see ``expand``
+    per_depth, queue, cursor, touched, pairs = prepare(FORWARD, znear, zfar)
+    pad, image, old = np.empty(canvas.shape[1:], np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
+    for b in range(start, stop):
+        for a in range(identity.shape[1]):
+            if not painted[b, a]:
+                continue
+            mesh, count = faces[identity[b, a]], face_count[identity[b, a]]
+            row0, row1, col0, col1 = extent(vertices[b, a], math.sqrt(blur), height, width)
+            for row in range(row0, row1):
+                for col in range(col0, col1):
+                    for layer in range(6):
+                        pad[row, col, layer] = canvas[b, row, col, layer]
+            cursor[:] = 0
+            while cursor[0] < count:
+                used = fill(queue, cursor, vertices[b, a], mesh, count, blur, cull, height, width)
+                met = expand(pairs, queue, used, vertices[b, a], mesh, colours[b, a], patch_size)
+                weigh(pairs, met, sigma, blur, height, width)
+                merge(pad, pairs, touched, touching_ones(pairs, met, touched), gamma, zfar, per_depth)
+            at = 0
+            for row in range(row0, row1):
+                table = background[b if batch > 1 else 0, row if tall > 1 else 0]
+                for col in range(col0, col1):
+                    if pad[row, col, 5] == canvas[b, row, col, 5]:
+                        continue
+                    bare = table[col if wide > 1 else 0]
+                    share_of_last(canvas[b, row, col], pad[row, col], bare, gamma, image, front[b, a, at])
+                    compose_pixel(canvas[b, row, col], bare, gamma, old)
+                    error = ZERO
+                    for c in range(3):
+                        lacking[b, a, at, c] = pictures[b, row, col, c] - image[c]
+                        error += (pictures[b, row, col, c] - old[c]) * (pictures[b, row, col, c] - old[c])
+                    before[b, a, at] = error
+                    at += 1
+            number[b, a] = at
