@@ -16,6 +16,10 @@ PRIOR_UNTIL = 0.5
 believed in, for `gradient=nvil` alone."""
 
 
+COARSE = 0.3
+"""The least pixel noise by which the wake-phase term compares alternatives. As poses are drawn, and never quite right, a
+finer one says how well each was drawn and not which identity it is: saucepans became plates."""
+
 SIGMA_FROM, SIGMA_UNTIL = 0.3, 0.8
 """Shares of the training between which sigma falls geometrically to `sigma_end`."""
 
@@ -41,8 +45,9 @@ class ScheduleConfig:
     def at(self, progress: float) -> Weights:
         """The weights at `progress` in [0, 1]."""
         sigma = self.sigma_at(progress)
-        wake_phase = self.wake_phase * (1 - progress) * (self.sigma / sigma) ** 2
-        return Weights(sigma, self.sigma, wake_phase, 1 - ramp(progress, 0, PRIOR_UNTIL))
+        coarse = max(sigma, COARSE)
+        wake_phase = self.wake_phase * (1 - progress) * (coarse / sigma) ** 2  # the loss is in units of sigma^2
+        return Weights(sigma, coarse, wake_phase, 1 - ramp(progress, 0, PRIOR_UNTIL))
 
     @property
     def last_sigma(self) -> float:
