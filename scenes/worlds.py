@@ -13,6 +13,7 @@ from scenes.tables import two_colours
 from scenes.variation import Variation
 from scenes.view import View
 
+GREY = 0.3  # of tables have no colour
 DARKEST = 1e-6  # of a table's light: what is divided by it stays a number
 
 
@@ -78,7 +79,8 @@ def tabled(view: View, configured: View, ranges: Variation, rng: np.random.Gener
     plain, own = table_light(configured), configured.background[0]
     if ranges.table is not None:
         own = rng.uniform(*ranges.table) * plain
-    own = own * (1 - ranges.colour * rng.uniform() * paleness(rng))
+    coloured = rng.random() > GREY
+    own = own * (1 - ranges.colour * coloured * rng.uniform() * paleness(rng))
     if ranges.texture:
         own = two_colours(own, ranges.texture, view.camera(0), rng)
     if ranges.gradient:

@@ -92,7 +92,7 @@ class Mode:
         rho = proposal.presence_logit.sigmoid()
         rho = torch.ones_like(rho) if len(self.rho) < self.min_objects else rho
         identity = proposal.identity.logits.argmax(-1)
-        pose = posterior.pose(proposal, identity, closeup, view)
+        pose = posterior.pose(proposal, identity, closeup, view, answering=True)
         values = {name: family.mode() for name, family in pose.items()}
         if posterior.config.candidates > 1:
             rho = rho * self.possible(posterior, identity, values["position"])

@@ -44,6 +44,7 @@ Pose = dict[str, Family]
 class PosteriorConfig:
     """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `refinement_steps`: how many
     closer looks a pose is read from; from the second on they are centred on the object, whose yaw shows better then.
+    `inference_steps`: the same once it answers, None: as many.
     `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: none.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
@@ -58,6 +59,7 @@ class PosteriorConfig:
     yaw_bins: int = 12
     initial_std: float = 0.5
     refinement_steps: int = 2
+    inference_steps: int | None = None
     crop: int = 0
     candidates: int = 1
     residual: bool = True
@@ -67,6 +69,8 @@ class PosteriorConfig:
         for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std", "refinement_steps", "candidates"):
             if getattr(self, name) <= 0:
                 raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
+        if self.inference_steps is not None and self.inference_steps <= 0:
+            raise UserError(f"model.inference_steps must be above 0 or null, not {self.inference_steps}")
         if self.crop < 0:
             raise UserError(f"model.crop must be 0 or more, not {self.crop}")
         if self.query and self.candidates > 1:
@@ -225,19 +229,21 @@ class Posterior(nn.Module):
         identity: Int[Tensor, " batch"],
         closeup: Float[Tensor, "batch 6 height width"],
         view: View,
+        answering: bool = False,
     ) -> Pose:
-        """q of every latent of the attended object if it is a `identity`."""
-        look = self.look_closer(proposal, identity, closeup, view)
+        """q of every latent of the attended object if it is a `identity`; `answering`: from as many looks as then."""
+        steps = (answering and self.config.inference_steps) or self.config.refinement_steps
+        look = self.look_closer(proposal, identity, closeup, view, steps)
         return {name: latent(look) for name, latent in self.latents.items()}
 
-    def look_closer(self, proposal: Proposal, identity: Tensor, closeup: Tensor, view: View) -> Look:
+    def look_closer(self, proposal: Proposal, identity: Tensor, closeup: Tensor, view: View, steps: int) -> Look:
         """A correction to the attended place, and then closer looks, each where the one before moved it, for the last
         millimetres and what else is to be read. Where it looks counts as an observation, as the canvas does: no
         gradient runs back through it."""
         known = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
         correction = self.correction(known)
         place, height = proposal.place + REACH * correction[:, :2].tanh(), correction[:, 2:]
-        for _ in range(self.config.refinement_steps):
+        for _ in range(steps):
             here = self.prior.to_metres(inside(place, height).detach().sigmoid())
             rings = self.ring_features(closeup, identity, here, view)
             read = self.refinement(torch.cat([rings.flatten(1), known], -1))

@@ -23,7 +23,7 @@ from scenes.objects import Objects
 from scenes.view import View
 
 SLEEP = 100.0
-"""Nats on log q(world of a painting | its picture)."""
+"""Nats on log q(world of a painting | its picture), at the pixel noise `Weights.coarse`."""
 
 Observed = tuple[Counterfactuals, Tensor | None]
 
@@ -58,7 +58,8 @@ class Elbo:
         if weights.wake_phase:
             bound = bound + weights.wake_phase * wake_phase(terms, log_prior, prior.min_objects).mean()
         if terms.world_log_q is not None:
-            bound = bound + SLEEP * terms.world_log_q.mean()
+            weight = SLEEP * ((weights.coarse or weights.sigma) / weights.sigma) ** 2  # of a loss in units of sigma^2
+            bound = bound + weight * terms.world_log_q.mean()
         log_q = log_count_posterior(terms.presence_logit.detach(), prior.min_objects)
         return -(weights.sigma**2) * bound, {
             "train/elbo": expected_bound(log_q, prefix_bounds(terms, prior.log_count).detach()).mean().item(),
