@@ -139,25 +139,28 @@ def _merge_backward(canvas, out, gamma, g_out, g_canvas):
 
 
 @cuda.jit(device=True)
-def table_at(background, b, row, col):
-    """The pixel of a background [1 or B, 1 or H, 1 or W, 3] that lies behind one of a picture."""
-    batch, height, width = background.shape[:3]
-    return background[b if batch > 1 else 0, row if height > 1 else 0, col if width > 1 else 0]
+def behind(index, length):
+    """Where a number of a background [1 or B, 1 or H, 1 or W, 3] lies that stands for one of a picture. A function on a
+    device may return no part of an array."""
+    return index if length > 1 else 0
 
 
 @cuda.jit
 def _compose_forward(canvas, background, gamma, image):
     b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
     if col < canvas.shape[2]:
-        compose_pixel(canvas[b, row, col], table_at(background, b, row, col), gamma, image[b, row, col])
+        batch, tall, wide = background.shape[:3]
+        table = background[behind(b, batch), behind(row, tall), behind(col, wide)]
+        compose_pixel(canvas[b, row, col], table, gamma, image[b, row, col])
 
 
 @cuda.jit
 def _compose_backward(canvas, background, gamma, g_image, g_canvas):
     b, row, col = cuda.blockIdx.z, cuda.blockIdx.y, cuda.grid(1)
     if col < canvas.shape[2]:
-        table, g_pixel = table_at(background, b, row, col), g_canvas[b, row, col]
-        compose_pixel_backward(canvas[b, row, col], table, gamma, g_image[b, row, col], g_pixel)
+        batch, tall, wide = background.shape[:3]
+        table = background[behind(b, batch), behind(row, tall), behind(col, wide)]
+        compose_pixel_backward(canvas[b, row, col], table, gamma, g_image[b, row, col], g_canvas[b, row, col])
 
 
 @cuda.jit

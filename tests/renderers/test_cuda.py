@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +31,14 @@ def test_every_kernel_equals_its_twin_on_the_cpu_in_the_simulator() -> None:
     command = [sys.executable, str(HERE / "cuda_simulated.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stdout.strip().endswith("the kernels agree"), done.stderr[-3000:]
+
+
+@pytest.mark.skipif(find_spec("numba_cuda") is None, reason="needs numba-cuda: pip install -e '.[cuda]'")
+def test_every_kernel_compiles_without_a_device() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    command = [sys.executable, str(HERE / "cuda_compiled.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip().endswith("the kernels compile"), done.stderr[-3000:]
 
 
 def test_a_kernel_runs_on_the_device_of_its_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
