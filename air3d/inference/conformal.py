@@ -4,7 +4,7 @@ The ELBO makes a posterior as narrow as the likelihood, wherever its centre is (
 regions hold the truth too seldom. How much too seldom can be found out without a label: a calibration scene that the
 program lays out and paints itself comes with its truth. Of each object in such scenes that was detected within 5 cm
 with the right identity, the **residual** says how far off the prediction is, in units of what the posterior itself
-says. The region of level c then reaches as far as the share c of the residuals of that identity do, and holds the truth
+says and of what is left of the picture there. The region of level c then reaches as far as the share c of the residuals of that identity do, and holds the truth
 of another such object with that probability, whatever the posterior is like: split conformal prediction with normalised
 residuals (Lei et al. 2018, "Distribution-free predictive inference for regression", theorem 2 and section 5.2).
 
@@ -30,9 +30,9 @@ KINDS = ("position", "rotation")
 
 @dataclass(frozen=True)
 class Spread:
-    """What the posterior says of poses, one row each: the standard deviation along x and along y, metres, and how far
-    the yaw is expected to be from the predicted one, radians, modulo the mesh's symmetry (NaN for bodies of
-    revolution)."""
+    """How far off poses may be, one row each, before it is scaled: what the posterior says, times what is left of the
+    picture there (`Predictions.left`). The standard deviation along x and along y, metres, and how far the yaw is
+    expected to be from the predicted one, radians, modulo the mesh's symmetry (NaN for bodies of revolution)."""
 
     axes: Float[np.ndarray, "row 2"]
     turn: Float[np.ndarray, " row"]
@@ -50,7 +50,8 @@ def spread(predictions: Predictions, prior: Prior, symmetry: Sequence[int]) -> S
     away = cells - predictions.objects.rotation.flatten()[:, None]
     turn = (masses * (away - period * (away / period).round()).abs()).sum(1).masked_fill(fold == 0, torch.nan)
     box = predictions.pose["position"].box  # pyright: ignore[reportAttributeAccessIssue]
-    return Spread(deviations(box, prior)[:, :2].numpy(), turn.numpy())
+    left = predictions.left.flatten()
+    return Spread((deviations(box, prior)[:, :2] * left[:, None]).numpy(), (turn * left).numpy())
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,11 @@ class Air(nn.Module):
         return replace(terms, **of_world), observed
 
     def elbo(
-        self, pictures: Float[Tensor, "picture height width 3"], view: View, sigma: float, painting: Tensor | None = None
+        self,
+        pictures: Float[Tensor, "picture height width 3"],
+        view: View,
+        sigma: float,
+        painting: Tensor | None = None,
     ) -> Tensor:
         """The bound of one draw for each picture, nats, [picture]; `painting` as in `unroll`."""
         terms, _ = self.elbo_terms(pictures, view, 1, sigma, painting=painting)

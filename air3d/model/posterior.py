@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from air3d.model.attention import REACH, Attention, table_shares
+from air3d.model.crop_features import CropFeatures
 from air3d.model.distributions import Choice
 from air3d.model.encoder import Encoder
-from air3d.model.crop_features import CropFeatures
 from air3d.model.latents import Family, Latent, Look, Sizes
 from air3d.model.prior import Prior
 from air3d.model.ring_features import RingFeatures
@@ -162,9 +162,7 @@ class Posterior(nn.Module):
             return None
         return self.crop_features(closeup, self.prior.to_metres(F.pad(place, (0, 1))).detach(), view)
 
-    def attend(
-        self, values: Tensor, attention: Tensor, state: Tensor, crop: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def attend(self, values: Tensor, attention: Tensor, state: Tensor, crop: Tensor | None) -> tuple[Tensor, Tensor]:
         """What is seen there, [batch, feature], and the state of who has seen it."""
         attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
         if crop is not None:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from renderers.base import FAR, NEAR, Renderer, empty_table, placed
 from renderers.alternatives import Touched
+from renderers.base import FAR, NEAR, Renderer, empty_table, placed
 from renderers.memory import keep_freed_memory
 from renderers.projection import lenses, once
 from renderers.recolour import Last
