@@ -3,10 +3,11 @@
 The ELBO makes a posterior as narrow as the likelihood, wherever its centre is (docs/results.md), so the posterior's own
 regions hold the truth too seldom. How much too seldom can be found out without a label: a calibration scene that the
 program lays out and paints itself comes with its truth. Of each object in such scenes that was detected within 5 cm
-with the right identity, the **residual** says how far off the prediction is, in units of what the posterior itself
-says and of what is left of the picture there. The region of level c then reaches as far as the share c of the residuals of that identity do, and holds the truth
-of another such object with that probability, whatever the posterior is like: split conformal prediction with normalised
-residuals (Lei et al. 2018, "Distribution-free predictive inference for regression", theorem 2 and section 5.2).
+with the right identity, the **residual** says how far off the prediction is, in units of what the posterior itself says
+and of what is left of the picture there. The region of level c then reaches as far as the share c of the residuals of
+that identity do, and holds the truth of another such object with that probability, whatever the posterior is like:
+split conformal prediction with normalised residuals (Lei et al. 2018, "Distribution-free predictive inference for
+regression", theorem 2 and section 5.2).
 
 `evaluation/calibration_scenes.py` draws the scenes and takes the residuals.
 """

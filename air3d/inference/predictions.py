@@ -67,9 +67,8 @@ def predict(
         identity = torch.stack([proposal.identity.probs for proposal in found.proposals], 1)
         unexplained = (found.reconstruction - pictures[rows]).square().flatten(1).mean(1)
         misfit = unexplained / model.world.noise_level(pictures[rows]).square()
-        left = (
-            left_over(found, pictures[rows]) if model.world.states.noise == "inferred" else torch.ones_like(found.rho)
-        )
+        known = model.world.states.noise != "inferred"
+        left = torch.ones_like(found.rho) if known else left_over(found, pictures[rows])
         batches.append(Predictions(found.objects, found.rho, identity, found.pose(), unexplained, misfit, left))
     return tree_map(lambda tensor: tensor.cpu(), concatenate(batches))
 

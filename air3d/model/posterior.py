@@ -45,7 +45,8 @@ class PosteriorConfig:
     """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `refinement_steps`: how many
     closer looks a pose is read from; from the second on they are centred on the object, whose yaw shows better then.
     `inference_steps`: the same once it answers, None: as many.
-    `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: none.
+    `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: no
+    such look.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.

@@ -1,8 +1,8 @@
 """What might have been drawn instead: every yaw bin and every identity of one step's object.
 
 Each of them is painted on the canvas before the object, everything else held, without gradient; what is differentiated
-are their probabilities. Nothing but the pixels that an alternative touches is looked at (`Air.gains`). Some estimators take the expectation over them exactly, and the wake-phase term says where
-they should be.
+are their probabilities. Nothing but the pixels that an alternative touches is looked at (`Air.gains`). Some estimators
+take the expectation over them exactly, and the wake-phase term says where they should be.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class CounterfactualEvaluator:
 
     @torch.no_grad()
     def per_identity(self, step: Step) -> list[Tensor]:
-        """F_t - F_{t-1} of each object, had it been a k: log p(x | .., k) less that without it, and less what a k costs.
+        """F_t - F_{t-1} of each object, had it been a k: log p(x | .., k) less that without it and less what a k costs;
+        for both pixel noises.
 
         Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
         with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.

@@ -17,8 +17,8 @@ believed in, for `gradient=nvil` alone."""
 
 
 COARSE = 0.3
-"""The least pixel noise by which the wake-phase term compares alternatives. As poses are drawn, and never quite right, a
-finer one says how well each was drawn and not which identity it is: saucepans became plates."""
+"""The least pixel noise by which the wake-phase term compares alternatives. Poses are drawn, and never quite right: a
+finer one says how well each was drawn, not which identity it is, and saucepans became plates."""
 
 SIGMA_FROM, SIGMA_UNTIL = 0.3, 0.8
 """Shares of the training between which sigma falls geometrically to `sigma_end`."""
