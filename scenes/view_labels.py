@@ -1,8 +1,8 @@
 """Views in scenes.json: what all pictures share of their worlds stands in its head, what differs beside each picture.
 
-Four parts: `camera` (intrinsics fx, fy, cx, cy; rotation R and translation T; height, width: as in `Camera`), `light`
+Five parts: `camera` (intrinsics fx, fy, cx, cy; rotation R and translation T; height, width: as in `Camera`), `light`
 (direction towards it, ambient, diffuse, gain; lamp where there are shadows), `background` (a colour, or the name of a
-picture of the empty table in backgrounds/), `noise`, and where there is any, `sensor` (blur, tone, jpeg).
+picture of the empty table in backgrounds/), `noise`, and `sensor` (blur, tone, jpeg), where it did anything else.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ PARTS = {
 }
 """Part of scenes.json -> its names there -> fields of `View`."""
 
+UNSAID = {"lamp": 0.0, "blur": 0.0, "tone": 1.0, "jpeg": 0.0}
+"""What goes without saying: data sets without any of it stay what they were before there was a word for it."""
+
 
 def view_labels(view: View, stated: Sequence[str] = tuple(PARTS)) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The parts that all pictures of a view (numpy) share, and for each picture those that it has for itself; of the
@@ -31,11 +34,17 @@ def view_labels(view: View, stated: Sequence[str] = tuple(PARTS)) -> tuple[dict[
     for part in stated:
         names = PARTS[part]
         if all(shared(getattr(view, field)) for field in names.values()):
-            common[part] = written(view, part, 0)
+            common |= stated_of(view, part, 0)
         else:
             for row, entry in enumerate(own):
-                entry[part] = written(view, part, row)
+                entry |= stated_of(view, part, row)
     return common, own
+
+
+def stated_of(view: View, part: str, row: int) -> dict[str, Any]:
+    """One part of one picture's world by its name; nothing where all of it goes without saying."""
+    content = written(view, part, row)
+    return {} if content == {} else {part: content}
 
 
 def written(view: View, part: str, row: int) -> Any:
@@ -43,10 +52,14 @@ def written(view: View, part: str, row: int) -> Any:
     values = {name: getattr(view, field)[row] for name, field in PARTS[part].items()}
     if part == "background" and values[part].ndim == 3:
         return background_name(row)
-    plain = {name: value.tolist() for name, value in values.items() if name != "lamp" or value > 0}
+    plain = {name: value.tolist() for name, value in values.items() if not unsaid(name, value)}
     if part == "camera":
         plain |= {"height": view.height, "width": view.width}
     return plain.get(part, plain)
+
+
+def unsaid(name: str, value: Any) -> bool:
+    return name in UNSAID and bool(value == UNSAID[name])
 
 
 def background_name(row: int) -> str:

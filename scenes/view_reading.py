@@ -76,7 +76,7 @@ def earlier(info: dict[str, Any]) -> dict[str, Any]:
 def parse_view(
     parts: dict[str, Any], path: Path, open_background: Open, size: tuple[int, int] | None = None, batch: int = 1
 ) -> View:
-    """The world that the four parts describe, for `batch` pictures."""
+    """The world that the parts describe, for `batch` pictures."""
     camera, light = parse_camera(parts.get("camera"), path), parts.get("light", {})
     if not isinstance(light, dict):
         raise UserError(f"{path}: light must give {', '.join(PARTS['light'])}")

@@ -104,7 +104,7 @@ def test_pictures_with_shadows_are_those_of_a_training(script: ModuleType, tmp_p
     """Of the same scenes in the same worlds, to the byte; read back, they are painted again from what is told."""
     trainer = small_trainer(tmp_path, "scene=tabletop_varied", "scene.image_size=32")
     scene, renderer, seed = trainer.run.scene, trainer.run.renderer, train_seed(0)
-    pictures, view, truth = trainer.scenes()
+    pictures, _, view, truth = trainer.scenes()
     rows = range(len(pictures))
     seeds, views = [(seed, row) for row in rows], scene.views(seed, rows)
     made = [picture for picture, _ in script.pictures(Ours(renderer), renderer, truth, views, seeds)]

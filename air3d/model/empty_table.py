@@ -16,6 +16,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -33,7 +34,8 @@ WITHIN = 6.0
 """Pixels whose e^2 is more than so many medians are no table: in Gaussian noise that is one in 400."""
 
 ENOUGH = 32
-"""Pixels along a side that a quadratic is fitted to: of larger pictures every second, third, .. is."""
+"""Blocks along a side that a quadratic is fitted to: larger pictures are averaged over 2 x 2, 3 x 3, .. pixels first.
+Every second pixel alone would take a texture of fine lines for the table, and knows less in noise."""
 
 RIDGE = 1e-3
 LEAST = 1e-6
@@ -45,13 +47,18 @@ def empty_table(
     pictures: Float[Tensor, "batch height width 3"],
 ) -> tuple[Float[Tensor, "batch height width 3"], Float[Tensor, " batch"]]:
     """What each picture would show without its objects, in [0, 1], and the standard deviation of its noise."""
-    every = max(1, min(pictures.shape[1:3]) // ENOUGH)
-    powers, pixels = quadratic(*pictures.shape[1:3]).to(pictures), pictures.flatten(1, 2)
-    fitted = fit(powers.unflatten(0, pictures.shape[1:3])[::every, ::every].flatten(0, 1),
-                 pictures[:, ::every, ::every].flatten(1, 2))  # fmt: skip
-    table = powers @ fitted
+    sides = pictures.shape[1:3]
+    powers, block = quadratic(*sides).to(pictures), max(1, min(sides) // ENOUGH)
+    table = powers @ fit(averaged(powers.view(1, *sides, -1), block)[0], averaged(pictures, block))
+    pixels = pictures.flatten(1, 2)
     noise = TO_DEVIATION * bare_median((pixels - table).square().mean(-1)).sqrt()
     return table.view_as(pictures).clamp(0, 1), noise
+
+
+def averaged(pixels: Float[Tensor, "batch height width channel"], block: int) -> Float[Tensor, "batch pixel channel"]:
+    """The means of whole blocks of pixels; of a quadratic's terms, too, those of its values."""
+    channels = pixels.permute(0, 3, 1, 2)
+    return (channels if block == 1 else F.avg_pool2d(channels, block)).flatten(2).mT
 
 
 def fit(powers: Float[Tensor, "pixel 6"], pixels: Float[Tensor, "batch pixel 3"]) -> Float[Tensor, "batch 6 3"]:

@@ -18,7 +18,7 @@ from scenes.view import ARRAYS, View, shared
 from scenes.worlds import table_light
 
 VARIED = typed(compose("train", ["scene=tabletop_varied"]).scene, SceneConfig)
-EVERYTHING = replace(VARIED.vary, turn=3.0, shift=0.03)
+EVERYTHING = replace(VARIED.vary, turn=3.0, shift=0.03, blur=1.5, tone=0.4, jpeg=(30.0, 90.0))
 
 
 def scene(size: int = 16, **vary: Any) -> Scene:

@@ -36,7 +36,9 @@ def proposed(run: Run, number: int = 12, **options: object) -> tuple[Tensor, Ten
     pictures, view, _ = example(run, number, count=3)
     posterior = run.model.posterior
     with torch.no_grad():
-        proposal = posterior.propose(features_of(run, pictures, view), posterior.start(number), view, **options)  # type: ignore[arg-type]
+        closeup = run.model.closeup(pictures, run.model.blank(view).image, view)
+        features, state = features_of(run, pictures, view), posterior.start(number)
+        proposal = posterior.propose(features, state, closeup, view, **options)  # type: ignore[arg-type]
     return proposal.place, proposal.presence_logit
 
 

@@ -106,7 +106,8 @@ def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path
     pictures, view, _ = example(run, 4)
     canvas = run.renderer.develop(run.renderer.blank(view), view)
     features = model.look(posterior.encoder.stem(channels_first(pictures)), pictures, canvas, view)
-    proposal = posterior.propose(features, posterior.start(4), view)
+    closeup = model.closeup(pictures, canvas, view)
+    proposal = posterior.propose(features, posterior.start(4), closeup, view)
     proposal.place = torch.full_like(proposal.place, 0.5)  # far from any border
     looked_at, look = [], posterior.ring_features.forward
 
@@ -118,7 +119,6 @@ def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path
     with torch.no_grad():
         posterior.refinement[-1].weight.zero_()
         posterior.refinement[-1].bias.copy_(torch.tensor([moved, -moved, 0.0, 0.0, 0.0, 0.0]))
-    closeup = model.closeup(pictures, canvas, view)
     position = posterior.pose(proposal, proposal.identity.logits.argmax(-1), closeup, view)["position"].mode()
     extent = (model.prior.high - model.prior.low)[:2]
     step = REFINEMENT_REACH * math.tanh(moved) * torch.tensor([1.0, -1.0]) * extent

@@ -188,9 +188,11 @@ def test_it_learns_from_labels(tmp_path: Path) -> None:
 def test_air_is_never_shown_the_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, learn = [], Elbo.__call__
 
-    def watched(self: Elbo, pictures: Tensor, view: View, weights: Weights, truth: Objects | None = None) -> tuple:
+    def watched(
+        self: Elbo, pictures: Tensor, view: View, weights: Weights, truth: Objects | None, painting: Tensor
+    ) -> tuple:
         given.append(truth)
-        return learn(self, pictures, view, weights, truth)
+        return learn(self, pictures, view, weights, truth, painting)
 
     monkeypatch.setattr(Elbo, "__call__", watched)
     small_trainer(tmp_path).train_step()

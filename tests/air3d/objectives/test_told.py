@@ -32,7 +32,7 @@ def test_every_pose_is_read_under_the_camera_that_is_believed(
     monkeypatch.setattr(model.posterior, "pose", heard)
     config = run.config
     labelled = objective(model, scene.catalogue.symmetries, config.gradient, config.supervised)
-    labelled(pictures, there, Weights(wake_phase=1.0), truth if labelled.labelled else None)
+    labelled(pictures, there, Weights(wake_phase=1.0), truth if labelled.labelled else None, pictures)
     configured = torch.tensor(scene.configured.camera_rotation[0])
     assert not torch.allclose(there.camera_rotation, configured.expand(3, 3, 3))
     steps = len(truth.presence[0]) if labelled.labelled else model.prior.max_objects
@@ -46,7 +46,7 @@ def test_labels_teach_the_world_as_well(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop_varied", "scene.view.light=inferred", "model=supervised")
     pictures, view, truth = example(run, 3)
     labelled = objective(run.model, run.scene.catalogue.symmetries, run.config.gradient, run.config.supervised)
-    loss, said = labelled(pictures, view, Weights(), truth)
+    loss, said = labelled(pictures, view, Weights(), truth, pictures)
     loss.backward()
     log_q = run.model.world.drawn(pictures, view, told=True).log_q
     assert log_q is not None and said["train/label_world"] == pytest.approx(log_q.mean().item(), rel=1e-5)
