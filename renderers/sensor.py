@@ -57,10 +57,12 @@ def grains(seeds: Sequence[tuple[int, int]], like: Tensor) -> Float[Tensor, "bat
 def blurred(
     images: Float[Tensor, "batch height width 3"], deviation: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch height width 3"]:
-    """Each picture under a Gaussian of its own width, in pixels; its border goes on outside."""
-    reach = max(1, round(WIDEST * deviation.max().item()))
+    """Each picture under a Gaussian of its own width, in pixels, cut off where it would be if it were alone; its border
+    goes on outside."""
+    own = (WIDEST * deviation).ceil()[:, None]
+    reach = int(own.max())
     offsets = torch.arange(-reach, reach + 1, device=images.device).to(images)
-    kernel = (-0.5 * (offsets / deviation.clamp_min(1e-3)[:, None]).square()).exp()
+    kernel = (-0.5 * (offsets / deviation.clamp_min(1e-3)[:, None]).square()).exp() * (offsets.abs() <= own)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0)[:, None]
     planes = channels_first(images).reshape(1, -1, *images.shape[1:3])
     planes = F.pad(planes, (reach,) * 4, mode="replicate")

@@ -81,8 +81,26 @@ def test_every_picture_is_painted_under_its_own_view(script: ModuleType, monkeyp
     assert len(made) == 5 and sum(sum(visible) for _, visible in made) > 100
 
 
-def test_varied_pictures_are_photographed_and_their_worlds_are_told(script: ModuleType, tmp_path: Path):
+NOISE_ALONE = ("scene.vary.blur=0", "scene.vary.tone=0", "scene.vary.jpeg=null")
+
+
+def test_what_every_sensor_did_is_in_the_pictures_and_told(script: ModuleType, tmp_path: Path):
     words = ["scene=tabletop_varied", "scenes=4", "scene.image_size=32"]
+    generate(script, *words, f"out={tmp_path / 'set'}")
+    data, scene = read_dataset(tmp_path / "set"), Scene(typed(compose("generate", words).scene, SceneConfig))
+    seeds = [(dataset_seed(0), row) for row in range(4)]
+    views = scene.views(dataset_seed(0), range(4))
+    for name in ("blur", "tone", "jpeg"):
+        np.testing.assert_allclose(getattr(data.view, name), getattr(views, name), err_msg=name)
+    assert views.blur.max() > 0.1 and (views.tone != 1).all() and views.jpeg.max() > 0
+    renderer, there, world = build_renderer("streaming", scene), to_torch(data.objects), to_torch(views)
+    painted = renderer.render(there, shadowed(renderer, there, world))
+    seen = to_bytes(photograph(painted, world, seeds)).astype(int)
+    assert (np.abs(seen - data.images) <= 1).mean() > 0.99 and (np.abs(to_bytes(painted) - seen) > 1).mean() > 0.5
+
+
+def test_varied_pictures_are_photographed_and_their_worlds_are_told(script: ModuleType, tmp_path: Path):
+    words = ["scene=tabletop_varied", "scenes=4", "scene.image_size=32", "scene.vary.noise=[0.0,0.04]", *NOISE_ALONE]
     generate(script, *words, f"out={tmp_path / 'set'}")
     data, scene = read_dataset(tmp_path / "set"), Scene(typed(compose("generate", words).scene, SceneConfig))
     views = scene.views(dataset_seed(0), range(4))
@@ -111,7 +129,9 @@ def test_pictures_with_shadows_are_those_of_a_training(script: ModuleType, tmp_p
     assert np.array_equal(np.stack(made), to_bytes(pictures))
     shaded = (view.background < to_torch(views).background - 0.02).flatten(1).any(1)
     assert (views.lamp > 0).all() and shaded.sum() >= 2
-    generate(script, "scene=tabletop_varied", "scenes=3", "scene.image_size=32", f"out={tmp_path / 'set'}")
+    generate(
+        script, "scene=tabletop_varied", "scenes=3", "scene.image_size=32", *NOISE_ALONE, f"out={tmp_path / 'set'}"
+    )
     data = read_dataset(tmp_path / "set")
     again = Ours(renderer)(data.objects, data.view, [(0, 0)] * 3)
     noise = np.abs(data.images / 255 - again.numpy()).mean((1, 2, 3)) / data.view.noise

@@ -144,7 +144,8 @@ class Air(nn.Module):
         believed = known.repeat(samples)
         views = believed if painted is known else painted.repeat(samples)
         state, now = self.posterior.start(len(each)), self.blank(views)
-        shown = now if views is believed else self.blank(believed)
+        same = views is believed and (compared is each or self.world.colours(told) is None)
+        shown = now if same else self.blank(believed)
         stem = self.posterior.encoder.stem(channels_first(pictures))
         # before anything is decided, all samples of a picture see the same
         features = repeat(self.look(stem, pictures, shown.image[::samples], known), EACH_SAMPLE, sample=samples)
@@ -159,7 +160,7 @@ class Air(nn.Module):
             taken.append(decision.objects.position[:, 0, :2].detach())
             place, seen, state = Place(now.canvas, compared, views, told), now.image, proposal.state
             now = self.paint(place, decision.objects, sigma)
-            shown = now if views is believed else self.shown(shown, decision.objects, each, believed)
+            shown = now if same else self.shown(shown, decision.objects, each, believed)
             yield Step(place, closeup, believed, proposal, decision, seen, now, samples)
 
     def blank(self, view: View) -> Painted:
@@ -211,7 +212,8 @@ class Air(nn.Module):
     @torch.no_grad()
     def shown(self, before: Painted, objects: Objects, pictures: Tensor, believed: View) -> Painted:
         """What the network sees of its objects where the likelihood is told more than it: they are painted once more,
-        in the world that is believed. So it learns on paintings from what it will see of photographs."""
+        in the world that is believed, and in the colours that explain the photograph. So it learns on paintings from
+        what it will see of photographs."""
         return self.paint(Place(before.canvas, pictures, believed, told=False), objects)
 
     def look(self, stem: Tensor, pictures: Tensor, image: Tensor, view: View) -> Tensor:
@@ -268,7 +270,7 @@ class Air(nn.Module):
         pictures: Float[Tensor, "picture height width 3"],
         view: View,
         sigma: float,
-        painting: Tensor | None = None,
+        painting: Float[Tensor, "picture height width 3"] | None = None,
     ) -> Tensor:
         """The bound of one draw for each picture, nats, [picture]; `painting` as in `unroll`."""
         terms, _ = self.elbo_terms(pictures, view, 1, sigma, painting=painting)

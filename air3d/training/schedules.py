@@ -15,7 +15,6 @@ PRIOR_UNTIL = 0.5
 """Share of the training in which `gradient.prior_odds` falls geometrically to 1: the paper's way to have objects
 believed in, for `gradient=nvil` alone."""
 
-
 COARSE = 0.3
 """The least pixel noise by which the wake-phase term compares alternatives. Poses are drawn, and never quite right: a
 finer one says how well each was drawn, not which identity it is, and saucepans became plates."""

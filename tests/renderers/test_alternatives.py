@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from render_tools import random_looks, random_objects, random_view, renderers, small_scene
+from render_tools import double, double_objects, random_looks, random_objects, random_view, renderers, small_scene
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig
@@ -14,18 +14,29 @@ from renderers.alternatives import Touched
 from scenes.objects import Objects
 from scenes.view import View
 
+HEIGHT, WIDTH, PICTURES = 24, 32, 2
+Setting = tuple[Renderer, Tensor, Objects, View, Tensor]
 
-def setting(antialias: int = 1) -> tuple[list[Renderer], Objects, View, Tensor]:
-    """The backends, six alternatives for each of three pictures of which one is not there, a world each, pictures."""
-    both = renderers(small_scene(), RendererConfig(antialias=antialias))
-    objects, view = random_looks(random_objects(3, count=6, spread=0.1), 4), random_view(5, 3, 40, 52)
-    presence = torch.ones_like(objects.presence)
-    presence[1, 2] = 0
+
+def settings(antialias: int = 1) -> dict[str, Setting]:
+    """For each backend a canvas with objects, three alternatives for each picture, of which one is not there, a world
+    each, and pictures."""
+    streaming, reference = renderers(small_scene(), RendererConfig(antialias=antialias))
+    objects = random_looks(random_objects(3, PICTURES, spread=0.1), 4)
+    objects.presence[1, 2] = 0
+    there, view = random_objects(9, PICTURES, spread=0.05), random_view(5, PICTURES, HEIGHT, WIDTH)
     torch.manual_seed(0)
-    return list(both), replace(objects, presence=presence), view, torch.rand(3, 40, 52, 3)
+    pictures = torch.rand(PICTURES, HEIGHT, WIDTH, 3)
+    canvas = streaming.paint(streaming.blank(view), there, view)
+    exact, exact_view = double_objects(objects), double(view)
+    exact_canvas = reference.paint(reference.blank(exact_view), double_objects(there), exact_view)
+    return {
+        "streaming": (streaming, canvas, objects, view, pictures),
+        "reference": (reference, exact_canvas, exact, exact_view, pictures.double()),
+    }
 
 
-def sums(touched: Touched, before: Tensor) -> dict[str, Tensor]:
+def sums(touched: Touched) -> dict[str, Tensor]:
     """What likelihoods and colours are made of, [batch, alternative, ...]: of the squared error a function that is not
     linear in it."""
     after = touched.lacking.square().sum(-1)
@@ -37,25 +48,47 @@ def sums(touched: Touched, before: Tensor) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("antialias", [1, 2])
-def test_they_are_those_of_whole_pictures(antialias: int) -> None:
-    (streaming, _), objects, view, pictures = setting(antialias)
-    canvas = streaming.paint(streaming.blank(view), random_objects(9, spread=0.05), view)
-    found = streaming.alternatives(canvas, objects, view, pictures)
-    before = (pictures - streaming.develop(canvas, view)).square().sum(-1)
-    there = objects.presence.bool()
-    for slot in range(objects.slots):
-        after = streaming.paint(canvas, objects.slot(slot), view)
-        last = streaming.last(canvas, after, view, pictures)
-        gain = (-before).expm1().sum((1, 2)) - (-(pictures - last.image).square().sum(-1)).expm1().sum((1, 2))
-        expected = {"square": last.square, "product": last.product, "gain": gain}
-        for name, value in sums(found, before).items():
-            torch.testing.assert_close(value[:, slot], expected[name], rtol=1e-3, atol=1e-3, msg=name)
-    assert (sums(found, before)["square"][~there] == 0).all()
-    assert (sums(found, before)["square"][there] > 0.01).all()
+def test_they_are_those_of_whole_pictures_in_every_backend(antialias: int) -> None:
+    found = {}
+    for name, (renderer, canvas, objects, view, pictures) in settings(antialias).items():
+        found[name] = sums(renderer.alternatives(canvas, objects, view, pictures))
+        before = (pictures - renderer.develop(canvas, view)).square().sum(-1)
+        for slot in range(objects.slots):
+            after = renderer.paint(canvas, objects.slot(slot), view)
+            last = renderer.last(canvas, after, view, pictures)
+            image = renderer.develop(after, view)
+            gain = (-before).expm1().sum((1, 2)) - (-(pictures - image).square().sum(-1)).expm1().sum((1, 2))
+            expected = {"square": last.square, "product": last.product, "gain": gain}
+            for of, value in found[name].items():
+                torch.testing.assert_close(value[:, slot], expected[of], rtol=1e-3, atol=1e-3, msg=f"{name}: {of}")
+        there = objects.presence.bool()
+        assert (found[name]["square"][~there] == 0).all() and (found[name]["gain"][~there].abs() < 1e-4).all()
+        assert (found[name]["square"][there] > 0.01).all()
+    for of, value in found["streaming"].items():
+        torch.testing.assert_close(value.double(), found["reference"][of], rtol=2e-3, atol=2e-3, msg=of)
 
 
 def test_only_what_is_touched_is_written_out() -> None:
-    (streaming, _), objects, view, pictures = setting()
-    found = streaming.alternatives(streaming.blank(view), objects, view, pictures)
-    assert 10 < found.before.shape[-1] < 40 * 52 / 2
+    renderer, canvas, objects, view, pictures = settings()["streaming"]
+    found = renderer.alternatives(canvas, objects, view, pictures)
+    assert 10 < found.before.shape[-1] < HEIGHT * WIDTH / 2
     assert found.lacking.shape == found.front.shape == (*found.before.shape, 3)
+
+
+def test_objects_at_the_border_and_beyond_it_change_what_is_seen_of_them() -> None:
+    """Half out of the picture, and far out of it."""
+    renderer, _, objects, view, pictures = settings()["streaming"]
+    canvas, position = renderer.blank(view), objects.position.clone()
+    position[:, 0, 0], position[:, 1, 0] = 0.25, 2.0
+    moved = replace(objects, position=position)
+    found = renderer.alternatives(canvas, moved, view, pictures)
+    for slot in range(2):
+        last = renderer.last(canvas, renderer.paint(canvas, moved.slot(slot), view), view, pictures)
+        torch.testing.assert_close(found.front[:, slot].square().sum(1), last.square, rtol=1e-3, atol=1e-4)
+
+
+def test_where_nobody_is_present_nothing_is_touched() -> None:
+    renderer, canvas, objects, view, pictures = settings()["streaming"]
+    nobody = replace(objects, presence=torch.zeros_like(objects.presence))
+    found = renderer.alternatives(canvas, nobody, view, pictures)
+    assert found.before.shape == (PICTURES, 3, 0) and found.front.shape == (PICTURES, 3, 0, 3)

@@ -21,8 +21,11 @@ from scenes.view import View
 PLATE, BOWL, MUG = 0, 1, 2
 
 
-def run_of(folder: Path, candidates: int = 3) -> Run:
-    return small_run(folder, "scene=tabletop", f"model.candidates={candidates}")
+WITH_CROP = pytest.mark.parametrize("crop", [0, 16])
+
+
+def run_of(folder: Path, candidates: int = 3, crop: int = 0) -> Run:
+    return small_run(folder, "scene=tabletop", f"model.candidates={candidates}", f"model.crop={crop}")
 
 
 def features_of(run: Run, pictures: Tensor, view: View) -> Tensor:
@@ -55,28 +58,31 @@ def test_candidates_are_out_of_each_others_reach_and_begin_with_the_best(tmp_pat
     assert all((each.sum(-1) - 1).abs().max() < 1e-5 for each in (first, *others))
 
 
-def test_the_place_where_an_object_is_likeliest_is_attended_to(tmp_path: Path) -> None:
+@WITH_CROP
+def test_the_place_where_an_object_is_likeliest_is_attended_to(tmp_path: Path, crop: int) -> None:
     """Whatever has been learned: no logit is smaller than where only the most unexplained place is considered."""
-    run = run_of(tmp_path)
+    run = run_of(tmp_path, crop=crop)
     place, logit = proposed(run)
-    alone, logit_alone = proposed(run_of(tmp_path, 1))
+    alone, logit_alone = proposed(run_of(tmp_path, 1, crop))
     assert (logit >= logit_alone - 1e-5).all() and (logit > logit_alone + 1e-3).any()
     assert not torch.allclose(place, alone)
 
 
-def test_who_is_curious_looks_at_the_most_unexplained_in_every_second_picture(tmp_path: Path) -> None:
-    best, _ = proposed(run_of(tmp_path, 1), 200)
-    likeliest, _ = proposed(run_of(tmp_path), 200)
+@WITH_CROP
+def test_who_is_curious_looks_at_the_most_unexplained_in_every_second_picture(tmp_path: Path, crop: int) -> None:
+    best, _ = proposed(run_of(tmp_path, 1, crop), 200)
+    likeliest, _ = proposed(run_of(tmp_path, 3, crop), 200)
     torch.manual_seed(0)
-    curious, _ = proposed(run_of(tmp_path), 200, curious=True)
+    curious, _ = proposed(run_of(tmp_path, 3, crop), 200, curious=True)
     differs = (best - likeliest).norm(dim=-1) > 1e-4
     as_best = ((curious - best).norm(dim=-1) < 1e-6)[differs].float().mean()
     as_likeliest = ((curious - likeliest).norm(dim=-1) < 1e-6)[differs].float().mean()
     assert differs.sum() > 30 and as_best + as_likeliest == 1 and 0.25 < as_best < 0.75
 
 
-def test_where_an_object_stands_another_is_next_to_impossible(tmp_path: Path) -> None:
-    run = run_of(tmp_path)
+@WITH_CROP
+def test_where_an_object_stands_another_is_next_to_impossible(tmp_path: Path, crop: int) -> None:
+    run = run_of(tmp_path, crop=crop)
     place, logit = proposed(run)
     prior = run.model.prior
     metres = prior.to_metres(torch.nn.functional.pad(place, (0, 1)))[:, :2]

@@ -46,10 +46,14 @@ def test_a_quadratic_comes_back_and_has_no_noise() -> None:
 CASES = [(0.0, 0.03, 0.003, 0.05), (0.2, 0.03, 0.005, 0.06), (0.35, 0.0, 0.0001, 0.0), (0.35, 0.03, 0.008, 0.12)]
 
 
+@pytest.mark.parametrize("height", [48, 64])
 @pytest.mark.parametrize("share, noise, near, of_noise", CASES)
-def test_objects_of_any_colour_do_not_change_it(share: float, noise: float, near: float, of_noise: float) -> None:
+def test_objects_of_any_colour_do_not_change_it(
+    monkeypatch: pytest.MonkeyPatch, share: float, noise: float, near: float, of_noise: float, height: int
+) -> None:
     """Most tables to within `near`, mean of their pixels, and all to within twice that; least squares of all pixels
     would be off by 0.03 where a third is covered. The noise to within a share of itself."""
+    monkeypatch.setattr(f"{__name__}.HEIGHT", height)  # of 64 rows the means of blocks are fitted
     made, (painted, covered) = tables(24), discs(24, share)
     picture = torch.where(covered[..., None], painted, made) + noise * torch.randn_like(made)
     found, deviation = empty_table(picture)
@@ -57,6 +61,17 @@ def test_objects_of_any_colour_do_not_change_it(share: float, noise: float, near
     far = (found - made).abs().mean((1, 2, 3))
     assert far.quantile(0.8) < near and far.max() < 2 * near
     assert (deviation - noise).abs().max() < of_noise * noise + 1e-4
+
+
+def test_in_large_pictures_fine_lines_are_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stripes and checks of one pixel, around a table that is found as if they were not there."""
+    monkeypatch.setattr(f"{__name__}.HEIGHT", 64)
+    made = tables(3)
+    row, column = torch.arange(HEIGHT)[:, None], torch.arange(WIDTH)
+    lines = torch.stack([(each % 2).expand(HEIGHT, WIDTH) for each in (row, column, row + column)])
+    found, noise = empty_table(made + 0.1 * (2 * lines[..., None] - 1))
+    torch.testing.assert_close(found, made, rtol=0, atol=1e-4)
+    torch.testing.assert_close(noise, torch.full_like(noise, 0.112), rtol=1e-2, atol=0)
 
 
 def test_each_picture_is_read_as_if_it_were_alone() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from air3d.model.likelihood import log_likelihood, log_likelihood_with_outliers, pyramid_error
+from air3d.model.likelihood import gain, log_likelihood, log_likelihood_with_outliers, pyramid_error
 
 
 def test_without_pyramid_it_is_the_normal_density() -> None:
@@ -66,6 +66,23 @@ def test_without_outliers_it_is_the_gaussian() -> None:
     image, picture = torch.rand(2, 3, 8, 8, 3, dtype=torch.float64)
     found = log_likelihood_with_outliers(image, picture, 0.3, 1e-12)
     torch.testing.assert_close(found, log_likelihood(image, picture, 0.3), rtol=1e-8, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3])
+@pytest.mark.parametrize("sigma", [0.05, 0.3])
+def test_a_gain_is_a_difference_of_log_likelihoods(sigma: float, share: float) -> None:
+    """From the pixels that change alone, some of them for the better and some for the worse."""
+    before, picture = torch.rand(2, 3, 8, 8, 3, dtype=torch.float64)
+    after = before.clone()
+    after[:, :3] = picture[:, :3] + 0.1 * torch.randn(3, 3, 8, 3, dtype=torch.float64)
+    after[:, 3] = 1 - picture[:, 3].round()
+    explained = [
+        log_likelihood_with_outliers(image, picture, sigma, share) if share else log_likelihood(image, picture, sigma)
+        for image in (before, after)
+    ]
+    errors = [(picture - image)[:, :4].square().sum(-1).flatten(1) for image in (before, after)]
+    torch.testing.assert_close(gain(*errors, sigma, share), explained[1] - explained[0], rtol=1e-9, atol=1e-9)
+    assert (gain(*errors, sigma, share) > 1).all()
 
 
 @pytest.mark.parametrize("sigma, share", [(0.05, 0.01), (0.1, 0.1), (0.3, 0.01)])

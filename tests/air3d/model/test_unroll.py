@@ -24,9 +24,12 @@ from scenes.view import View
 POLICIES = {"sample": lambda: sample, "mode": Mode, "labels": lambda: Mode(0, -1.0)}
 
 
-def run_of(folder: Path) -> Run:
+WITH_CROP = pytest.mark.parametrize("crop", [0, 16])
+
+
+def run_of(folder: Path, crop: int = 0) -> Run:
     """A network that knows nothing, and is of two minds about whether there is an object."""
-    run = small_run(folder, "scene=tabletop")
+    run = small_run(folder, "scene=tabletop", f"model.crop={crop}")
     torch.nn.init.zeros_(run.model.posterior.presence[-1].bias)
     run.model.posterior.presence[-1].weight.data *= 20
     return run
@@ -93,8 +96,11 @@ def test_what_the_next_step_says_depends_on_what_was_painted(tmp_path: Path) -> 
     assert (here[1].proposal.attended - there[1].proposal.attended).abs().amax(1).min() > 1e-3
 
 
-def test_all_samples_of_a_picture_share_the_first_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = run_of(tmp_path)
+@WITH_CROP
+def test_all_samples_of_a_picture_share_the_first_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crop: int
+) -> None:
+    run = run_of(tmp_path, crop)
     looks, look = [], Air.look
 
     def watched(self: Air, stem: Tensor, pictures: Tensor, image: Tensor, view: View) -> Tensor:
@@ -112,9 +118,10 @@ def test_all_samples_of_a_picture_share_the_first_look(tmp_path: Path, monkeypat
     assert not torch.equal(drawn[:, 0], drawn[:, 1]), "but they are draws of their own"
 
 
+@WITH_CROP
 @pytest.mark.parametrize("name", POLICIES)
-def test_nothing_depends_on_how_many_steps_there_are(tmp_path: Path, name: str) -> None:
-    run = run_of(tmp_path)
+def test_nothing_depends_on_how_many_steps_there_are(tmp_path: Path, name: str, crop: int) -> None:
+    run = run_of(tmp_path, crop)
     few, many = unrolled(run, POLICIES[name](), 2), unrolled(run, POLICIES[name](), 5)
     assert len(few) == 2 and len(many) == 5
     for short, long in zip(few, many, strict=False):
@@ -145,9 +152,10 @@ def test_answers_end_where_presence_does_and_labels_go_on(tmp_path: Path) -> Non
         assert torch.equal(getattr(answers[0].decision.objects, field)[:, 0], family.mode())
 
 
-def test_what_is_painted_is_an_observation(tmp_path: Path) -> None:
+@WITH_CROP
+def test_what_is_painted_is_an_observation(tmp_path: Path, crop: int) -> None:
     """No gradient runs from what a later step says to the object that an earlier one painted."""
-    trainer = small_trainer(tmp_path, "scene=tabletop")
+    trainer = small_trainer(tmp_path, "scene=tabletop", f"model.crop={crop}")
     pictures, view, _ = example(trainer.run, 2)
     first, second = trainer.run.model.unroll(pictures, view, 2, sample)
     said = second.proposal.presence_logit.sum()

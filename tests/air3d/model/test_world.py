@@ -202,4 +202,6 @@ def test_a_share_of_outliers_is_the_likelihood_of_the_bound(tmp_path: Path) -> N
 
 def test_states_are_those_of_the_table() -> None:
     assert set(FIELDS) == set(STATES) - {"tint"}
-    assert sorted(name for names in FIELDS.values() for name in names) == sorted(set(ARRAYS) - {"lamp", "blur", "tone", "jpeg"})
+    assert sorted(name for names in FIELDS.values() for name in names) == sorted(
+        set(ARRAYS) - {"lamp", "blur", "tone", "jpeg"}
+    )

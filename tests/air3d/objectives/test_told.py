@@ -25,9 +25,9 @@ def test_every_pose_is_read_under_the_camera_that_is_believed(
     asked = []
     pose = model.posterior.pose
 
-    def heard(proposal, identity, closeup, view):
+    def heard(proposal, identity, closeup, view, **how):
         asked.append(view.camera_rotation)
-        return pose(proposal, identity, closeup, view)
+        return pose(proposal, identity, closeup, view, **how)
 
     monkeypatch.setattr(model.posterior, "pose", heard)
     config = run.config

@@ -16,8 +16,10 @@ from torch import Tensor
 from air3d.gradients import ESTIMATORS, GradientConfig
 from air3d.inference.counting import rho_of
 from air3d.model.distributions import wake_cross_entropy
-from air3d.model.elbo import expected_bound, log_count_posterior, prefix_bounds
+from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds
+from air3d.model.policies import sample
 from air3d.objectives import Elbo, Weights
+from air3d.objectives.counterfactuals import CounterfactualEvaluator
 from air3d.objectives.wake_phase import wake_phase
 from air3d.training.run import Run
 from air3d.training.schedules import ScheduleConfig
@@ -119,6 +121,41 @@ def test_it_is_gone_at_the_end_and_every_estimator_has_it(tmp_path: Path) -> Non
     for gradient in ESTIMATORS:
         assert small_config(tmp_path, f"gradient={gradient}").trainer.schedule.wake_phase == 80
     assert small_config(tmp_path, "ablation=no_wake_phase").trainer.schedule.wake_phase == 0
+
+
+@pytest.mark.parametrize("sigma_end", [None, 0.1, 0.02])
+def test_it_weighs_the_same_whatever_the_pixel_noise(sigma_end: float | None) -> None:
+    """The loss is in units of sigma^2, and what it compares by does not become finer."""
+    schedule, plain = ScheduleConfig(0.3, sigma_end), ScheduleConfig(0.3, None)
+    for progress in (0.0, 0.25, 0.5, 0.75, 0.95):
+        given, expected = schedule.at(progress), plain.at(progress)
+        assert given.coarse == 0.3
+        assert given.wake_phase * given.sigma**2 == pytest.approx(expected.wake_phase * expected.sigma**2)
+        assert given.wake_phase * given.sigma**2 == pytest.approx(80 * (1 - progress) * 0.3**2)
+    wide = [ScheduleConfig(0.6, sigma_end or 0.6).at(progress) for progress in (0.0, 0.4, 0.6, 1.0)]
+    assert all(weights.coarse == max(weights.sigma, 0.3) for weights in wide)
+
+
+def test_alternatives_are_compared_by_a_coarse_noise_and_expectations_are_not(tmp_path: Path) -> None:
+    """The cross-entropies feel a coarser noise as if all differences were smaller by the ratio of the squares."""
+    run = small_run(tmp_path, "scene=tabletop")
+    config = GradientConfig("local_expectation", 2, sum_yaw=True)
+    elbo, (pictures, view, _) = Elbo(run.model, config, run.scene.catalogue.symmetries), example(run, 4)
+
+    def terms(**weights: float) -> ElboTerms:
+        torch.manual_seed(1)
+        return elbo.terms(pictures, view, Weights(wake_phase=1.0, **weights), pictures)
+
+    fine, coarse = terms(sigma=0.05), terms(sigma=0.05, coarse=0.3)
+    for name in ("log_likelihood", "identity_expectation", "yaw_expectation"):
+        assert torch.equal(getattr(fine, name), getattr(coarse, name)), name
+    assert fine.wake_phase is not None and coarse.wake_phase is not None
+    assert (fine.wake_phase - coarse.wake_phase).abs().max() > 1e-2
+    step = next(run.model.unroll(pictures, view, 1, sample, 1, pictures, 0.05))
+    evaluator = CounterfactualEvaluator(run.model, run.scene.catalogue.symmetries, 0.05, 0.3)
+    values = evaluator.per_bin(step.place, step.decision.objects, torch.linspace(-3, 3, 4).expand(4, 4))
+    assert values[0].abs().max() > 1
+    torch.testing.assert_close(values[1], values[0] * (0.05 / 0.3) ** 2)
 
 
 @pytest.mark.parametrize("gradient", sorted(ESTIMATORS))

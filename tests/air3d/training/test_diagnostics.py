@@ -37,7 +37,9 @@ def test_looking_changes_nothing(tmp_path: Path, gradient: str):
     before = {k: v.clone() for k, v in trainer.run.model.state_dict().items()}
     learned = {k: v.clone() for k, v in trainer.objective.learned.state_dict().items()}
     weights = trainer.settings.schedule.at(0.5)
-    seen = gradient_diagnostics(trainer.objective, trainer.parameters, *trainer.validation.scenes, trainer.validation.painting, weights)
+    seen = gradient_diagnostics(
+        trainer.objective, trainer.parameters, *trainer.validation.scenes, trainer.validation.painting, weights
+    )
     assert 0 < seen["perf/renderer_share"] < 1
     assert 0 < seen["val/gradient_noise"] <= 1 and seen["val/gradient_variance"] > 0
     assert all(torch.equal(before[k], v) for k, v in trainer.run.model.state_dict().items())
@@ -53,7 +55,9 @@ def test_more_samples_make_less_noise(tmp_path: Path, monkeypatch):
         few = "scene=tabletop", "trainer.validation_scenes=4"
         run = small_trainer(tmp_path / str(samples), *few, f"gradient.samples={samples}")
         weights = run.settings.schedule.at(0.1)
-        found[samples] = gradient_diagnostics(run.objective, run.parameters, *run.validation.scenes, run.validation.painting, weights)
+        found[samples] = gradient_diagnostics(
+            run.objective, run.parameters, *run.validation.scenes, run.validation.painting, weights
+        )
     assert found[16]["val/gradient_variance"] < found[1]["val/gradient_variance"] / 8
 
 

@@ -84,5 +84,7 @@ def test_every_renderer_has_its_share(tmp_path: Path, renderer: str) -> None:
     little = ("scene.image_size=16", "trainer.batch=2", "trainer.validation_scenes=2")
     trainer = small_trainer(tmp_path, f"renderer={renderer}", *little)
     weights = trainer.settings.schedule.at(0.5)
-    seen = gradient_diagnostics(trainer.objective, trainer.parameters, *trainer.validation.scenes, trainer.validation.painting, weights)
+    seen = gradient_diagnostics(
+        trainer.objective, trainer.parameters, *trainer.validation.scenes, trainer.validation.painting, weights
+    )
     assert 0 < seen["perf/renderer_share"] < 1
