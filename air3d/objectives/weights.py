@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Weights:
     """The defaults are the end of the training, the plain ELBO.
 
-    sigma: pixel noise of the likelihood; coarse: that by which the wake-phase term compares alternatives, None: the same;
+    sigma: pixel noise of the likelihood; coarse: that by which the wake-phase term compares alternatives, None: sigma;
     wake_phase: nats on the cross-entropies of the wake-phase term;
     prior_tilt: the power of `gradient.prior_odds` by which each further object is likelier than the prior says.
     """
