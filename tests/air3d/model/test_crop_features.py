@@ -104,7 +104,7 @@ def test_a_network_reads_the_place_that_it_attends_to_and_nothing_else(tmp_path:
         low, high = grid.amin((1, 2)).floor() - 1, grid.amax((1, 2)).ceil() + 1
         column, row = torch.arange(view.width)[None, None], torch.arange(view.height)[None, :, None]
         within = (column >= low[:, 0, None, None]) & (column <= high[:, 0, None, None])
-        within &= (row >= low[:, 1, None, None]) & (row <= high[:, 1, None, None])
+        within = within & (row >= low[:, 1, None, None]) & (row <= high[:, 1, None, None])
         assert 0.05 < within.float().mean() < 0.9
         changed = closeup + torch.rand_like(closeup)
         outside, there = attended(torch.where(within[:, None], closeup, changed))
