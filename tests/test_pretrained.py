@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXACT = {"count_accuracy": 3e-3, "detection_rate": 3e-3, "identity_accuracy": 3e-3, "position_error_median_m": 1e-4}
 
 
-LEAST_COUNTS = {"tabletop": 0.99, "single_object": 0.99, "tabletop_varied": 0.84}
+LEAST_COUNTS = {"tabletop": 0.99, "single_object": 0.99, "tabletop_varied": 0.91}
 """Of varied tables some show next to nothing: a white plate on a white table."""
 
 
@@ -55,5 +55,5 @@ def test_the_network_of_varied_tables_reads_pictures_of_another_painter(tmp_path
     run, data = f"run={ROOT / 'pretrained' / 'tabletop_varied'}", f"data={ROOT / 'testsets' / 'path_traced_1'}"
     evaluate(run, data, "scenes=60", f"out={tmp_path}")
     found = json.loads((tmp_path / "metrics.json").read_text())
-    assert found["count_accuracy"] > 0.93 and found["identity_accuracy"] > 0.95
-    assert found["position_error_median_m"] < 0.006
+    assert found["count_accuracy"] > 0.95 and found["identity_accuracy"] > 0.96
+    assert found["position_error_median_m"] < 0.0045
