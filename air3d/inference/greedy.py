@@ -56,14 +56,17 @@ def infer(
 ) -> Inference:
     """The greedy pass: `steps` steps, however many it was trained with; objects are present, and painted, as long as
     rho is more than `least`."""
-    policy = Mode(model.prior.min_objects, least)
+    policy = Mode(model.prior.min_objects, least, model.posterior.config.compare_identities)
     unrolled = list(model.unroll(pictures, view, steps, policy))
     objects = Objects.join([step.decision.objects for step in unrolled]).masked()
     return Inference(
         objects=replace(objects, presence=torch.stack(policy.present, 1)),
         images=[unrolled[0].seen, *(step.image for step in unrolled)],
         rho=torch.stack(policy.rho, 1),
-        proposals=[step.proposal for step in unrolled],
+        proposals=[
+            replace(step.proposal, identity=believed)
+            for step, believed in zip(unrolled, policy.identities, strict=True)
+        ],
         poses=[step.decision.pose for step in unrolled],
         colour_costs=[step.painted.colour_cost for step in unrolled if step.painted.colour_cost is not None],
     )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -156,9 +157,9 @@ class Air(nn.Module):
                 features = self.look(stem, each, shown.image, believed)
             closeup = self.closeup(each, shown.image, believed)
             proposal = self.posterior.propose(features, state, closeup, believed, policy is sample, taken)
-            decision = policy(self.posterior, proposal, closeup, believed)
-            taken.append(decision.objects.position[:, 0, :2].detach())
             place, seen, state = Place(now.canvas, compared, views, told), now.image, proposal.state
+            decision = policy(self.posterior, proposal, closeup, believed, partial(self.gains, place))
+            taken.append(decision.objects.position[:, 0, :2].detach())
             now = self.paint(place, decision.objects, sigma)
             shown = now if same else self.shown(shown, decision.objects, each, believed)
             yield Step(place, closeup, believed, proposal, decision, seen, now, samples)

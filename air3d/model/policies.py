@@ -6,7 +6,7 @@ presence does (`Mode`), and labels are asked of the mode of every step (`Mode(le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -20,6 +20,10 @@ from air3d.model.distributions import Choice
 from air3d.model.posterior import Pose, Posterior, Proposal
 from scenes.objects import Objects
 from scenes.view import View
+
+FORGIVING = 0.5
+"""Pixel noise by which identities are compared in an answer. A finer one would trust the renderer with pictures that it
+cannot explain that well."""
 
 
 @dataclass
@@ -46,12 +50,18 @@ class Sample(Decision):
     log_weight: Float[Tensor, " batch"]
 
 
+Gains = Callable[[Objects, Sequence[float]], list[Tensor]]
+"""By how many nats each of several objects would explain the pictures better, at some pixel noises (`Air.gains`)."""
+
+
 @runtime_checkable
 class Policy(Protocol):
-    def __call__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> Decision: ...
+    def __call__(
+        self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains
+    ) -> Decision: ...
 
 
-def sample(posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> Sample:
+def sample(posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains) -> Sample:
     """Draw identity and pose: what is discrete by choice, the rest reparameterised."""
     identity = proposal.identity.sample()
     pose = posterior.pose(proposal, identity, closeup, view)
@@ -79,19 +89,25 @@ class Mode:
 
     A network that considers several places (`candidates`) never puts an object where another one stands: it would be
     there for what the first was painted wrong.
+
+    `compare`: each identity is painted in the middle of its pose, and q of the identities is weighed by how well it
+    explains the picture, at a pixel noise of `FORGIVING`. `identities` are then what is believed of each step's.
     """
 
-    def __init__(self, min_objects: int = 0, least: float = 0.5) -> None:
-        self.min_objects, self.least = min_objects, least
+    def __init__(self, min_objects: int = 0, least: float = 0.5, compare: bool = False) -> None:
+        self.min_objects, self.least, self.compare = min_objects, least, compare
+        self.identities: list[Choice] = []
         self.present: list[Tensor] = []
         self.rho: list[Tensor] = []
         self.objects: list[Objects] = []
 
     @torch.no_grad()
-    def __call__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> Decision:
+    def __call__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains) -> Decision:
         rho = proposal.presence_logit.sigmoid()
         rho = torch.ones_like(rho) if len(self.rho) < self.min_objects else rho
-        identity = proposal.identity.logits.argmax(-1)
+        believed = self.compared(posterior, proposal, closeup, view, gains) if self.compare else proposal.identity
+        self.identities.append(believed)
+        identity = believed.logits.argmax(-1)
         pose = posterior.pose(proposal, identity, closeup, view, answering=True)
         values = {name: family.mode() for name, family in pose.items()}
         if posterior.config.candidates > 1:
@@ -101,6 +117,15 @@ class Mode:
         self.rho.append(rho)
         self.objects.append(one_slot(identity, values, self.present[-1].float()))
         return Decision(self.objects[-1], pose)
+
+    def compared(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains) -> Choice:
+        """q of the identities, weighed by what the picture says of each."""
+        tries = []
+        for k in range(posterior.identities):
+            identity = torch.full_like(proposal.identity.logits[:, 0], k, dtype=torch.long)
+            pose = posterior.pose(proposal, identity, closeup, view, answering=True)
+            tries.append(one_slot(identity, {name: family.mode() for name, family in pose.items()}))
+        return Choice(logits=proposal.identity.logits + gains(Objects.join(tries), [FORGIVING])[0])
 
     def possible(self, posterior: Posterior, identity: Tensor, position: Tensor) -> Tensor:
         """Whether an object can stand there beside those that are there already."""

@@ -47,6 +47,7 @@ class PosteriorConfig:
     `inference_steps`: the same once it answers, None: as many.
     `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: no
     such look.
+    `compare_identities`: whether each identity is painted, too, before an answer says which it is.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
@@ -62,6 +63,7 @@ class PosteriorConfig:
     refinement_steps: int = 2
     inference_steps: int | None = None
     crop: int = 0
+    compare_identities: bool = False
     candidates: int = 1
     residual: bool = True
     query: bool = False
