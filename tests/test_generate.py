@@ -85,11 +85,11 @@ NOISE_ALONE = ("scene.vary.blur=0", "scene.vary.tone=0", "scene.vary.jpeg=null")
 
 
 def test_what_every_sensor_did_is_in_the_pictures_and_told(script: ModuleType, tmp_path: Path):
-    words = ["scene=tabletop_varied", "scenes=4", "scene.image_size=32"]
+    words = ["scene=tabletop_varied", "scenes=8", "scene.image_size=32"]
     generate(script, *words, f"out={tmp_path / 'set'}")
     data, scene = read_dataset(tmp_path / "set"), Scene(typed(compose("generate", words).scene, SceneConfig))
-    seeds = [(dataset_seed(0), row) for row in range(4)]
-    views = scene.views(dataset_seed(0), range(4))
+    seeds = [(dataset_seed(0), row) for row in range(8)]
+    views = scene.views(dataset_seed(0), range(8))
     for name in ("blur", "tone", "jpeg"):
         np.testing.assert_allclose(getattr(data.view, name), getattr(views, name), err_msg=name)
     assert views.blur.max() > 0.1 and (views.tone != 1).all() and views.jpeg.max() > 0

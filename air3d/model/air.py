@@ -187,8 +187,8 @@ class Air(nn.Module):
     ) -> list[Float[Tensor, "batch alternative"]]:
         """By how many nats each of these objects, alone, would explain the pictures better than the canvas does; each
         in the colour that explains them best, less what that costs. For each pixel noise."""
-        touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures)
         prior, share = self.world.colours(place.told), self.world.states.outliers
+        touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures, prior is not None)
         if prior is None:
             after = touched.lacking.square().sum(-1)
             return [gain(touched.before, after, sigma, share) for sigma in sigmas]

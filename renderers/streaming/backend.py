@@ -73,10 +73,12 @@ class Streaming(Renderer):
         return Last(image, front, square, product)
 
     @torch.no_grad()
-    def alternatives(self, canvas: Tensor, objects: Objects, view: View, pictures: Tensor) -> Touched:
+    def alternatives(
+        self, canvas: Tensor, objects: Objects, view: View, pictures: Tensor, fronts: bool = True
+    ) -> Touched:
         """See ``Renderer.alternatives``; on the CPU the touched pixels alone."""
         if canvas.is_cuda or self.settings.antialias > 1:
-            return super().alternatives(canvas, objects, view, pictures)
+            return super().alternatives(canvas, objects, view, pictures, fronts)
         entry, painted = self.entry(objects), objects.presence > 0.5
         corners, colours = self.pose(objects, view, entry)
         self.check(corners, objects, painted)

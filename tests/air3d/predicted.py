@@ -34,7 +34,9 @@ def predictions(
     offset = LogitNormal(torch.zeros(number, 4), torch.full((number, 4), 0.2))
     pose = {"position": BasePoint(box, PRIOR), "rotation": Yaw(Choice(logits=torch.tensor(logits)), offset)}
     nothing = torch.zeros(number)
-    return Predictions(objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, nothing, nothing, torch.ones(number, 1))
+    return Predictions(
+        objects, torch.ones(number, 1), torch.ones(number, 1, 3) / 3, pose, nothing, nothing, torch.ones(number, 1)
+    )
 
 
 def tables(*scenes: list[tuple[int, float, float, float]], slots: int = 4) -> Objects:

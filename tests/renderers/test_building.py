@@ -167,6 +167,7 @@ def test_kernels_let_go_of_their_arrays(monkeypatch: pytest.MonkeyPatch) -> None
         array.requires_grad_()
     painted = renderer.paint(canvas, objects, view)
     last = renderer.last(canvas, painted, view, torch.zeros(3, view.height, view.width, 3))
+    renderer.alternatives(canvas, objects, view, torch.zeros(3, view.height, view.width, 3))
     recoloured = renderer.recoloured(canvas, painted, last.product)
     renderer.develop(recoloured, view).sum().backward()
     assert set(held) == set(kernels.__all__) and not any(map(any, held.values())), held

@@ -141,9 +141,9 @@ def test_levels_add_up() -> None:
 
 
 def test_what_a_view_cannot_describe_is_not_stated() -> None:
-    assert set(PainterConfig().stated) == {"camera", "light", "background", "noise"}
-    assert set(PainterConfig("mitsuba", own_tables=True).stated) == {"camera", "light", "noise"}
-    assert set(PainterConfig("mitsuba", own_lights=True).stated) == {"camera", "noise"}
+    assert set(PainterConfig().stated) == {"camera", "light", "background", "noise", "sensor"}
+    assert set(PainterConfig("mitsuba", own_tables=True).stated) == {"camera", "light", "noise", "sensor"}
+    assert set(PainterConfig("mitsuba", own_lights=True).stated) == {"camera", "noise", "sensor"}
 
 
 @pytest.mark.parametrize(

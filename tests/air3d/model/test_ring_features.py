@@ -125,5 +125,5 @@ def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path
     for before, after in pairwise([*looked_at, position]):
         torch.testing.assert_close(after[:, :2] - before[:, :2], step.expand(4, 2), atol=1e-6, rtol=1e-4)
     assert len(looked_at) == 3 and position.requires_grad and not any(at.requires_grad for at in looked_at)
-    decided = Mode()(posterior, proposal, closeup, view).objects
+    decided = Mode()(posterior, proposal, closeup, view, lambda *_: []).objects
     assert decided.identity.shape == (4, 1) and torch.equal(decided.position[:, 0], position)

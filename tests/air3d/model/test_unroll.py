@@ -86,9 +86,7 @@ def test_a_step_sees_what_was_painted_before_it(tmp_path: Path, name: str) -> No
 def test_what_the_next_step_says_depends_on_what_was_painted(tmp_path: Path) -> None:
     """Another policy, which moves each object: what is said first stays, what is said next does not."""
 
-    def elsewhere(
-        posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains
-    ) -> Decision:
+    def elsewhere(posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains) -> Decision:
         decision = sample(posterior, proposal, closeup, view, gains)
         return replace(decision, objects=replace(decision.objects, position=0.3 - 0.6 * decision.objects.position))
 

@@ -68,8 +68,8 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
 
 
 def test_schedules_begin_and_end_where_they_say() -> None:
-    schedule = ScheduleConfig(sigma=0.2, wake_phase=20.0)
+    schedule = ScheduleConfig(sigma=0.4, wake_phase=20.0)
     assert [schedule.at(p).wake_phase for p in (0, 0.5, 1)] == [20, 10, 0]
-    assert [schedule.at(p).sigma for p in (0, 0.5, 1)] == [0.2] * 3
+    assert [schedule.at(p).sigma for p in (0, 0.5, 1)] == [0.4] * 3
     assert [schedule.at(p).prior_tilt for p in (0, 0.25, 0.5, 1)] == [1, 0.5, 0, 0]
     assert [schedule.rate(p) for p in (0, 0.5, 0.75, 1)] == pytest.approx([1, 1, 0.55, 0.1])
