@@ -27,6 +27,33 @@ def extent(vertices, reach, height, width):
     return box((left, low, ONE, right, high, ONE, left, low, ONE), reach, height, width)
 
 
+@helper
+def copied(pad, canvas, row0, row1, col0, col1):
+    """A part of a canvas [H,W,6] onto the scratch pad."""
+    for row in range(row0, row1):
+        for col in range(col0, col1):
+            for layer in range(6):
+                pad[row, col, layer] = canvas[row, col, layer]
+
+
+@helper
+def table_of_row(background, b, row):
+    """A row of the background [1 or B, 1 or H, 1 or W, 3] behind a picture."""
+    return background[b if background.shape[0] > 1 else 0, row if background.shape[1] > 1 else 0]
+
+
+@helper
+def compared(canvas, pad, bare, gamma, picture, image, old, lacking, front):
+    """One touched pixel: lacking and front [3] of the object, and the squared error without it."""
+    share_of_last(canvas, pad, bare, gamma, image, front)
+    compose_pixel(canvas, bare, gamma, old)
+    error = ZERO
+    for c in range(3):
+        lacking[c] = picture[c] - image[c]
+        error += (picture[c] - old[c]) * (picture[c] - old[c])
+    return error
+
+
 @kernel
 def alternatives_forward(
     start, stop, canvas, background, pictures, vertices, colours, faces, face_count, identity, painted,
@@ -34,7 +61,6 @@ def alternatives_forward(
 ):  # fmt: skip
     """Each of A meshes alone on the canvas [B,H,W,6] -> how many pixels it touches, number [B,A], and of each of them
     before [B,A,P], lacking and front [B,A,P,3]."""
-    batch, tall, wide = background.shape[:3]
     height, width, patch_size = canvas.shape[1], canvas.shape[2], canvas.shape[3] + 2  # see ``expand``
     per_depth, queue, cursor, touched, pairs = prepare(FORWARD, znear, zfar)
     pad, image, old = np.empty(canvas.shape[1:], np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
@@ -44,10 +70,7 @@ def alternatives_forward(
                 continue
             mesh, count = faces[identity[b, a]], face_count[identity[b, a]]
             row0, row1, col0, col1 = extent(vertices[b, a], math.sqrt(blur), height, width)
-            for row in range(row0, row1):
-                for col in range(col0, col1):
-                    for layer in range(6):
-                        pad[row, col, layer] = canvas[b, row, col, layer]
+            copied(pad, canvas[b], row0, row1, col0, col1)
             cursor[:] = 0
             while cursor[0] < count:
                 used = fill(queue, cursor, vertices[b, a], mesh, count, blur, cull, height, width)
@@ -56,17 +79,12 @@ def alternatives_forward(
                 merge(pad, pairs, touched, touching_ones(pairs, met, touched), gamma, zfar, per_depth)
             at = 0
             for row in range(row0, row1):
-                table = background[b if batch > 1 else 0, row if tall > 1 else 0]
+                table = table_of_row(background, b, row)
                 for col in range(col0, col1):
-                    if pad[row, col, 5] == canvas[b, row, col, 5]:
-                        continue
-                    bare = table[col if wide > 1 else 0]
-                    share_of_last(canvas[b, row, col], pad[row, col], bare, gamma, image, front[b, a, at])
-                    compose_pixel(canvas[b, row, col], bare, gamma, old)
-                    error = ZERO
-                    for c in range(3):
-                        lacking[b, a, at, c] = pictures[b, row, col, c] - image[c]
-                        error += (pictures[b, row, col, c] - old[c]) * (pictures[b, row, col, c] - old[c])
-                    before[b, a, at] = error
-                    at += 1
+                    if pad[row, col, 5] != canvas[b, row, col, 5]:
+                        before[b, a, at] = compared(
+                            canvas[b, row, col], pad[row, col], table[col if background.shape[2] > 1 else 0], gamma,
+                            pictures[b, row, col], image, old, lacking[b, a, at], front[b, a, at],
+                        )  # fmt: skip
+                        at += 1
             number[b, a] = at
