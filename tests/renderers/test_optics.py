@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_light_passes_the_lens_then_the_curve_then_the_noise_then_the_file() -> 
     blur, tone, noise, jpeg = ({name: value} for name, value in
                                {"blur": 1.0, "tone": 1.8, "noise": 0.1, "jpeg": 50.0}.items())  # fmt: skip
 
-    def taken(given: Tensor, **said: float) -> Tensor:
+    def taken(given: Tensor, **said: Any) -> Tensor:
         return photograph(given, small_view(4, **said), SEEDS)
 
     at_once = taken(images, **blur, **tone, **noise, **jpeg)
