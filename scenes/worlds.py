@@ -13,7 +13,7 @@ from scenes.tables import two_colours
 from scenes.variation import Variation
 from scenes.view import View
 
-GREY = 0.3  # of tables have no colour
+GREY = 0.3  # share of tables that have no colour of their own
 DARKEST = 1e-6  # of a table's light: what is divided by it stays a number
 
 
