@@ -9,7 +9,6 @@ from __future__ import annotations
 import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 
 import argparse
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from air3d.training.config import Config
 from air3d.training.run import Run
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_floats, to_numpy, to_torch
+from renderers.sensor import compressed
 from scenes.objects import Objects
 from scenes.scene import Scene
 from scenes.tables import between_extremes, grain, pixel_size, table_points
@@ -59,7 +59,7 @@ def tables(scene: Scene, truth: Objects, view: View, seed: int) -> Iterator[tupl
     yield "light from the other side", under(light=np.array([-1, -1, 1]) * view.light[0])
     balance = torch.tensor([0.9, 1.0, 1.1])
     yield "white balance 10 %", (plain * balance).clamp(0, 1)
-    yield "JPEG 50", each(plain, jpeg)
+    yield "JPEG 50", compressed(plain, [50] * len(plain))
     yield "blur, 1 pixel", each(plain, lambda image: image.filter(ImageFilter.GaussianBlur(1)))
     fine = build_renderer("auto", scene, RendererConfig(antialias=4))
     yield "4 x 4 antialiasing", render(fine, truth, view, 25)
@@ -80,12 +80,6 @@ def wood(view: View, most: float, seed: int) -> np.ndarray:
 def each(pictures: Tensor, change: Callable[[Image.Image], Image.Image]) -> Tensor:
     changed = [np.asarray(change(Image.fromarray(picture))) for picture in to_bytes(pictures)]
     return to_floats(np.stack(changed))
-
-
-def jpeg(image: Image.Image) -> Image.Image:
-    stored = io.BytesIO()
-    image.save(stored, "JPEG", quality=50)
-    return Image.open(stored).convert("RGB")
 
 
 def measured(run: Run, pictures: Tensor, truth: Objects, view: View) -> dict[str, float]:

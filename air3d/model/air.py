@@ -189,15 +189,15 @@ class Air(nn.Module):
         in the colour that explains them best, less what that costs. For each pixel noise."""
         prior, share = self.world.colours(place.told), self.world.states.outliers
         touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures, prior is not None)
-        if prior is None:
-            after = touched.lacking.square().sum(-1)
-            return [gain(touched.before, after, sigma, share) for sigma in sigmas]
-        square, product, gains = touched.front.square().sum(2), (touched.front * touched.lacking).sum(2), []
-        for sigma in sigmas:
-            excess, cost = prior.posterior(square, product, sigma)
-            after = (touched.lacking - excess[:, :, None] * touched.front).square().sum(-1)
-            gains.append(gain(touched.before, after, sigma, share) - cost)
-        return gains
+        square, product = touched.front.square().sum(2), (touched.front * touched.lacking).sum(2)
+        gains: dict[float, Tensor] = {}
+        for sigma in set(sigmas):
+            lacking, cost = touched.lacking, 0.0
+            if prior is not None:
+                excess, cost = prior.posterior(square, product, sigma)
+                lacking = lacking - excess[:, :, None] * touched.front
+            gains[sigma] = gain(touched.before, lacking.square().sum(-1), sigma, share) - cost
+        return [gains[sigma] for sigma in sigmas]
 
     def log_likelihood(
         self,

@@ -26,8 +26,9 @@ SIGMA_FROM, SIGMA_UNTIL = 0.3, 0.8
 @dataclass
 class ScheduleConfig:
     """sigma: pixel noise of the likelihood; sigma_end: what it falls to, null for no fall. wake_phase: nats on how far
-    counts, identities and yaw bins are from what the renderer says of them (objectives/wake_phase.py); falls linearly
-    to 0 at the end."""
+    counts, identities and yaw bins are from what the renderer says of them (objectives/wake_phase.py), at a sigma of
+    `COARSE` or more, and so much more at a smaller one that it weighs the same in the loss; falls linearly to 0 at the
+    end."""
 
     sigma: float = 0.3
     sigma_end: float | None = None
