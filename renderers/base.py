@@ -35,8 +35,6 @@ class Renderer(nn.Module):
     faces: Tensor
     face_count: Tensor
     vertex_count: Tensor
-    first: Tensor
-    resting: Tensor
 
     def __init__(self, scene: Scene, settings: RendererConfig) -> None:
         super().__init__()
@@ -47,10 +45,6 @@ class Renderer(nn.Module):
         counts = {"face_count": packed.face_count, "vertex_count": packed.vertex_count}
         for name, values in {"faces": packed.faces, **counts}.items():
             self.register_buffer(name, torch.as_tensor(values).to(torch.int32, copy=True), persistent=False)
-        first = torch.as_tensor(packed.first).to(torch.int64, copy=True)
-        self.register_buffer("first", first, persistent=False)
-        end = first.new_tensor([len(packed.faces)])
-        self.register_buffer("resting", torch.diff(first, append=end), persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -68,7 +62,7 @@ class Renderer(nn.Module):
         """A new canvas with more objects on each picture, those that are present.
 
         Differentiable with respect to canvas, objects and view. Raises UserError when an object reaches the camera's
-        near plane or its pose is not finite, IndexError for an identity or face that the catalogue does not have.
+        near plane or its pose is not finite, IndexError for an identity that the catalogue does not have.
         """
         entry, view = self.entry(objects), fitting(view, len(objects))
         corners, colours = self.pose(objects, view, entry)
@@ -77,12 +71,11 @@ class Renderer(nn.Module):
         return self.splat(canvas, corners, colours, entry, painted)
 
     def entry(self, objects: Objects) -> Int[Tensor, "batch object"]:
-        """Which mesh, turned to which face, each object is: an index into the packed catalogue."""
-        identity, face = objects.identity, objects.face
-        known = identity.clamp(0, len(self.first) - 1)
-        if not ((known == identity) & (face >= 0) & (face < self.resting[known])).all():
-            raise IndexError(f"an identity or resting face is not one of the {len(self.first)} meshes of the catalogue")
-        return self.first[known] + face
+        """Which mesh of the packed catalogue each object is: its identity, once it is known to be one of them."""
+        identity, entries = objects.identity, len(self.faces)
+        if not ((identity >= 0) & (identity < entries)).all():
+            raise IndexError(f"an identity is not one of the {entries} entries of the catalogue")
+        return identity.long()
 
     def pose(
         self, objects: Objects, view: View, entry: Int[Tensor, "batch object"]

@@ -19,7 +19,7 @@ Described = TypeVar("Described", Objects, View)
 
 
 def to_torch(described: Described, device: torch.device | str | None = None) -> Described:
-    """The same objects or views as tensors; floats become float32, ``identity`` and ``face`` int64. What a view's
+    """The same objects or views as tensors; floats become float32, ``identity`` int64. What a view's
     pictures share stays shared, and cameras stay in float64: where one stands is computed from R and T, and would not
     be what it was."""
     if isinstance(described, View):

@@ -55,8 +55,8 @@ def describe(
     return {
         "format": FORMAT,
         "units": UNITS,
-        "catalogue": list(scene.catalogue.names),
-        "fingerprints": {mesh.name: mesh.fingerprint for mesh in scene.catalogue.meshes},
+        "catalogue": list(scene.catalogue.kinds),
+        "fingerprints": scene.catalogue.fingerprints,
         "scene": settings_of(scene.config),
         "seed": seed,
         **view_labels(view, stated)[0],

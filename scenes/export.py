@@ -30,7 +30,8 @@ def to_glb(objects: Objects, catalogue: Catalogue, table: tuple[float, float]) -
         pose[:3, :3], pose[:3, 3] = size * rotations[0, slot], translations[0, slot]
         tint = 1.0 if objects.tint is None else np.asarray(objects.tint[0, slot])
         colours = np.concatenate([(mesh.colours * tint).clip(0, 1), np.ones((len(mesh.colours), 1))], 1)
-        solid = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_normals=mesh.normals, process=False,
+        vertices, normals = mesh.in_file()
+        solid = trimesh.Trimesh(vertices, mesh.faces, vertex_normals=normals, process=False,
                                 vertex_colors=(255 * colours).round().astype(np.uint8))  # fmt: skip
         scene.add_geometry(solid, f"{mesh.name}_{slot}", transform=UP @ pose)
     return scene.export(file_type="glb")  # pyright: ignore[reportReturnType]

@@ -119,8 +119,9 @@ def sample(
 ) -> Objects:
     """Draw one scene, a batch of one with room for max(max_objects, count) objects.
 
-    The count is one of `layout.occurring` unless given; identities, yaw and base point are uniform before rejection. A
-    scene with a given count equals the one that drew the same count by itself.
+    The count is one of `layout.occurring` unless given; meshes, yaw and base point are uniform before rejection, and a
+    mesh's faces have their weights. Without repeats every mesh occurs once at most, on whichever face. A scene with a
+    given count equals the one that drew the same count by itself.
 
     Raises UserError where `count` objects cannot, or almost never, stand on the table.
     """
@@ -138,10 +139,11 @@ def check_count(layout: Layout, catalogue: Catalogue, count: int) -> None:
     """UserError for a count that the layout excludes, told before any scene is tried."""
     if count < 0:
         raise UserError(f"a scene cannot hold {count} objects: ask for 0 or more")
-    if not layout.repeats and count > len(catalogue):
+    kinds = len(catalogue.kinds)
+    if not layout.repeats and count > kinds:
         raise UserError(
-            f"{count} objects without repeats need as many types, and there are {len(catalogue)}: "
-            f"ask for at most {len(catalogue)}, or set scene.repeats=true"
+            f"{count} objects without repeats need as many types, and there are {kinds}: "
+            f"ask for at most {kinds}, or set scene.repeats=true"
         )
     smallest = min(mesh.footprint.area for mesh in catalogue.meshes)
     if count * smallest > layout.table[0] * layout.table[1]:
@@ -157,16 +159,24 @@ def _attempt(
     layout: Layout, catalogue: Catalogue, camera: Camera, rng: np.random.Generator, count: int
 ) -> list[_Placed] | None:
     scene: list[_Placed] = []
-    types = rng.integers(len(catalogue), size=count) if layout.repeats else rng.permutation(len(catalogue))[:count]
-    for identity in types:
+    number = len(catalogue.kinds)
+    kinds = rng.integers(number, size=count) if layout.repeats else rng.permutation(number)[:count]
+    for identity in [_stands(catalogue, int(kind), rng) for kind in kinds]:
         for _ in range(CANDIDATES):
-            candidate = _place(layout, catalogue.meshes[identity], int(identity), camera, rng, scene)
+            candidate = _place(layout, catalogue.meshes[identity], identity, camera, rng, scene)
             if candidate is not None and _all_visible(layout, [*scene, candidate]):
                 scene.append(candidate)
                 break
         else:
             return None
     return scene
+
+
+def _stands(catalogue: Catalogue, kind: int, rng: np.random.Generator) -> int:
+    """The entry of a kind on one of its faces; nothing is drawn where it has one only."""
+    entries = catalogue.entries_of(kind)
+    weights = catalogue.weights[entries]
+    return int(entries[0] if len(entries) == 1 else rng.choice(entries, p=weights / weights.sum()))
 
 
 def _place(

@@ -1,4 +1,7 @@
-"""A mesh as the renderers want it: per-vertex normals and colours, vertices split wherever either of them jumps."""
+"""A mesh as the renderers want it: per-vertex normals and colours, vertices split wherever either of them jumps.
+
+It stands as it is painted. A mesh that can rest on several faces is several of them, one for each face, under one name.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,18 @@ ROUNDING = 1e-6  # metres by which a middle may be off
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """One object type. Lengths in metres; the origin is the base point (see `base_point`), and it rests on z = 0.
+    """One entry of a catalogue: a mesh that stands on one of its faces. Lengths in metres; the origin is the base point
+    (see `base_point`), and it rests on z = 0.
 
     vertices [V, 3], normals [V, 3] (unit, outward), colours [V, 3] in [0, 1];
     faces [F, 3] int32, counter-clockwise seen from outside;
-    symmetry: n for n-fold rotational symmetry about +Z, 1 for none, 0 for a body of revolution;
-    resting [R, 3, 3]: rotations (of column vectors) that put the mesh down on each face it can rest on, upright first.
+    symmetry: n for n-fold rotational symmetry about +Z of what is seen as it stands, 1 for none, 0 for a body of
+    revolution;
+    face: which of its mesh's resting faces it stands on, 0 the upright or likeliest one;
+    weight: probability of this face among the entries of its mesh, which sum to 1;
+    placement [4, 4]: takes column vectors of the file that the mesh came from, in metres, to where they stand here;
+    group [S, 4, 4]: the rigid motions, in that file's frame, that change nothing of what is seen; continuous ones in
+    small steps.
     """
 
     name: str
@@ -31,22 +40,17 @@ class Mesh:
     colours: np.ndarray
     faces: np.ndarray
     symmetry: int
-    resting: np.ndarray = field(default_factory=lambda: np.eye(3)[None])
+    face: int = 0
+    weight: float = 1.0
+    placement: np.ndarray = field(default_factory=lambda: np.eye(4))
+    group: np.ndarray = field(default_factory=lambda: np.eye(4)[None])
 
-    def resting_pose(self, face: int) -> tuple[np.ndarray, np.ndarray]:
-        """R [3, 3] and t [3] of the mesh on one of its resting faces, standing on z = 0: `v_rest = R @ v + t`."""
-        turn = np.asarray(self.resting[face], float)
-        if np.array_equal(turn, np.eye(3)):
-            return turn, np.zeros(3)
-        return turn, np.array([0.0, 0.0, -(self.vertices.astype(float) @ turn[2]).min()])
-
-    def rested(self, face: int) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices and normals [V, 3] float32 of the mesh on one of its resting faces."""
-        turn, shift = self.resting_pose(face)
-        if np.array_equal(turn, np.eye(3)):
+    def in_file(self) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (metres) and normals [V, 3] float32 in the frame of the mesh's file, the same for all its faces."""
+        if np.array_equal(self.placement, np.eye(4)):
             return self.vertices, self.normals
-        vertices, normals = self.vertices @ turn.T + shift, self.normals @ turn.T
-        return vertices.astype(np.float32), normals.astype(np.float32)
+        turn, shift = self.placement[:3, :3], self.placement[:3, 3]
+        return ((self.vertices - shift) @ turn).astype(np.float32), (self.normals @ turn).astype(np.float32)
 
     @cached_property
     def footprint(self) -> shapely.Polygon:
@@ -76,12 +80,17 @@ class Mesh:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all that makes it this object and no other: its name, surface, colours, resting faces, symmetry.
+        """SHA-256 of all that makes it this object and no other: its name, surface, colours, symmetry, how its file is
+        put down, face and weight.
 
         Lengths are taken to the micrometre, because sines differ in their last digits from one machine to another.
         """
         digest = hashlib.sha256(f"{self.name}, symmetry {self.symmetry}".encode())
-        for array in (self.vertices, self.faces, self.colours, self.resting):
+        arrays = [self.vertices, self.faces, self.colours, self.placement[None, :3, :3]]
+        about = np.array([*self.placement[:3, 3], self.face, self.weight])
+        if not np.array_equal(about, [0, 0, 0, 0, 1]):  # meshes of one face were hashed without
+            arrays.append(about)
+        for array in arrays:
             digest.update(str(array.shape).encode())
             digest.update(np.round(1e6 * np.asarray(array, float)).astype("<i8").tobytes())
         return digest.hexdigest()

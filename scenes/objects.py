@@ -20,11 +20,10 @@ def _one(neutral: float, *sizes: int, integer: bool = False) -> dict[str, Any]:
 class Objects:
     """A batch of B scenes with room for N objects each. Fields are numpy arrays or torch tensors.
 
-    identity: [B, N] integer, which mesh of the catalogue.
+    identity: [B, N] integer, which entry of the catalogue: a mesh that stands on one of its faces.
     position: [B, N, 3] metres, the base point in world axes (+Z up, table top at z = 0).
     rotation: [B, N] radians, yaw about +Z, in (-pi, pi].
     presence: [B, N] ones, then zeros.
-    face: [B, N] integer, which of its mesh's resting faces an object stands on; upright (0) where not given.
     tint: [B, N, 3] factors on the mesh's red, green and blue; None for its own colours.
     size: [B, N] factor on all lengths about the base point; None for its own size.
 
@@ -35,13 +34,8 @@ class Objects:
     position: Array = field(metadata=_one(0, 3))
     rotation: Array = field(metadata=_one(0))
     presence: Array = field(metadata=_one(0))
-    face: Array = field(default=None, metadata=_one(0, integer=True))
     tint: Array | None = field(default=None, metadata=_one(1, 3))
     size: Array | None = field(default=None, metadata=_one(1))
-
-    def __post_init__(self) -> None:
-        if self.face is None:
-            self.face = self.identity * 0
 
     @property
     def count(self) -> Array:

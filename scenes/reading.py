@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from scenes.catalogue import Catalogue
+from scenes.catalogue import Catalogue, entry_names
 from scenes.errors import UserError
-from scenes.labels import parse_names, parse_objects
+from scenes.labels import parse_entries, parse_objects
 from scenes.manifest import check_manifest
 from scenes.objects import Objects
 from scenes.parsing import read_json
@@ -46,21 +46,23 @@ def read_dataset(
 ) -> Dataset:
     """Read and check a data set.
 
-    catalogue: whose identities to label with; the names of the data set itself if not given. Meshes are compared by
-    their fingerprints where the data set has them, by their names alone where it has not. default: the light,
-    background and noise (of its first picture) where the data set states none. UserError, naming the file, for anything
-    missing, altered, unreadable, or labelled with an identity that is unknown or another mesh.
+    catalogue: whose identities to label with; if not given, the shapes and faces that the data set names. Meshes are
+    compared by their fingerprints where the data set has them, by their names alone where it has not. default: the
+    light, background and noise (of its first picture) where the data set states none. UserError, naming the file, for
+    anything missing, altered, unreadable, or labelled with a shape or a face that is unknown or another mesh's.
     """
     folder = Path(folder)
     info, scenes = read_scenes(folder)
     path = folder / "scenes.json"
-    names = catalogue.names if catalogue is not None else parse_names(info, path)
-    if catalogue is not None:
+    if catalogue is None:
+        entries = parse_entries(info, scenes, path)
+    else:
+        entries = [(mesh.name, mesh.face) for mesh in catalogue.meshes]
         _check_meshes(catalogue, info, path)
     view = parse_views(info, scenes, path, lambda name: _read_file(folder, "backgrounds", name), default)
-    objects, visible = parse_objects(scenes, names, path)
+    objects, visible = parse_objects(scenes, entries, path)
     images = np.stack([_read_image(folder, entry, view) for entry in scenes])
-    return Dataset(images, objects, visible, names, view, info)
+    return Dataset(images, objects, visible, entry_names(entries), view, info)
 
 
 def read_views(
@@ -89,10 +91,10 @@ def read_views(
 def _check_meshes(catalogue: Catalogue, info: dict[str, Any], path: Path) -> None:
     stored = info.get("fingerprints")
     stored = stored if isinstance(stored, dict) else {}
-    for mesh in catalogue.meshes:
-        if stored.get(mesh.name, mesh.fingerprint) != mesh.fingerprint:
+    for name, fingerprint in catalogue.fingerprints.items():
+        if stored.get(name, fingerprint) != fingerprint:
             raise UserError(
-                f"{path}: its '{mesh.name}' is another mesh than the catalogue's (its shape, colours, resting faces or "
+                f"{path}: its '{name}' is another mesh than the catalogue's (its shape, colours, resting faces or "
                 "symmetry): make the data set again, or use the catalogue that made it"
             )
 

@@ -71,7 +71,7 @@ def folder_data(config: Config, scene: Scene) -> FolderData | None:
     if (where := config.data.folder) is None:
         return None
     unlabelled = read_folder(where, scene.camera.height, scene.camera.width, scene.config.background, watched)
-    if strange := foreign(where, {mesh.name: mesh.fingerprint for mesh in scene.catalogue.meshes}):
+    if strange := foreign(where, scene.catalogue.fingerprints):
         print(f"warning: {strange}; its pictures are learned from as if they showed this network's")
     for note in unlabelled.notes:
         print(f"{where}: {note}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from renderers import Renderer, RendererConfig, build_renderer
 from renderers.canvas import blank
 from renderers.convert import to_torch
 from scenes.camera import Camera
+from scenes.catalogue import Catalogue
+from scenes.mesh import Mesh
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
 from scenes.view import ARRAYS, View
@@ -21,6 +24,25 @@ from scenes.view import ARRAYS, View
 def small_scene(name: str = "crockery") -> Scene:
     """What the renderers are built for; tests look at it through ``small_view``."""
     return Scene(SceneConfig(catalogue=name))
+
+
+def standing(mesh: Mesh, turn: np.ndarray, face: int = 0, weight: float = 1.0) -> Mesh:
+    """The mesh turned by a rotation [3, 3] (of column vectors) and put down, as one of its entries."""
+    vertices, placement = mesh.vertices @ np.asarray(turn, float).T, np.eye(4)
+    placement[:3, :3], placement[2, 3] = turn, -vertices[:, 2].min()
+    vertices, normals = vertices + placement[:3, 3], mesh.normals @ np.asarray(turn, float).T
+    arrays = {"vertices": vertices.astype(np.float32), "normals": normals.astype(np.float32)}
+    return replace(mesh, **arrays, face=face, weight=weight, placement=placement, symmetry=1)
+
+
+def on_faces(meshes: tuple[Mesh, ...], *turns: np.ndarray, weights: tuple[float, ...] = ()) -> Catalogue:
+    """Each mesh as it stands (face 0) and after each of the turns (faces 1, 2, ...), as likely where not given."""
+    weights = weights or (1 / (1 + len(turns)),) * (1 + len(turns))
+    entries = []
+    for mesh in meshes:
+        others = (standing(mesh, turn, face, weights[face]) for face, turn in enumerate(turns, 1))
+        entries += [replace(mesh, weight=weights[0]), *others]
+    return Catalogue(tuple(entries))
 
 
 def small_camera(height: int = 24, width: int = 24, turned: float = 0.0, moved: tuple[float, float] = (0, 0)) -> Camera:

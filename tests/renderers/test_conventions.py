@@ -100,7 +100,7 @@ def test_light_from_the_right_lights_the_right() -> None:
 def test_conversions_come_back_as_they_went() -> None:
     objects = convert.to_numpy(random_objects(seed=2))
     again = convert.to_numpy(convert.to_torch(objects))
-    for name in ("identity", "position", "rotation", "presence", "face"):
+    for name in ("identity", "position", "rotation", "presence"):
         np.testing.assert_array_equal(getattr(objects, name), getattr(again, name))
     tensors = convert.to_torch(replace(objects, position=objects.position.astype(np.float64)))
     assert tensors.position.dtype == torch.float32 and tensors.identity.dtype == torch.int64

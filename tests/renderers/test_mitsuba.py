@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from render_tools import one, random_looks, random_objects, random_view, small_scene, small_view
+from render_tools import on_faces, one, random_looks, random_objects, random_view, small_scene, small_view
 from torch import Tensor
 
 from renderers import Renderer, RendererConfig, build_renderer
@@ -106,7 +106,7 @@ def test_pixels_that_are_not_square_are_refused() -> None:
 def test_what_lies_on_a_side_is_painted_so() -> None:
     mitsuba, streaming = pair(lying())
     objects, view = random_objects(seed=7, batch=4, count=1), small_view(4, 40, 40, **FLAT)
-    objects.face = torch.ones_like(objects.identity)
+    objects.identity = 2 * objects.identity + 1
     theirs, ours = mitsuba.render(objects, view), streaming.render(objects, view)
     table = empty_table(view)
     assert not (seen(theirs, table) & ~seen(ours, table, grow=1)).any()
@@ -115,8 +115,7 @@ def test_what_lies_on_a_side_is_painted_so() -> None:
 
 def lying() -> Scene:
     scene, turn = small_scene(), np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-    faces = np.stack([np.eye(3), turn])
-    scene.catalogue = type(scene.catalogue)(tuple(replace(mesh, resting=faces) for mesh in scene.catalogue.meshes))
+    scene.catalogue = on_faces(scene.catalogue.meshes, turn)
     return scene
 
 

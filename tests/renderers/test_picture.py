@@ -11,6 +11,7 @@ import torch
 from render_tools import (
     double,
     double_objects,
+    on_faces,
     random_objects,
     random_view,
     renderers,
@@ -173,15 +174,15 @@ def test_same_bits_for_any_number_of_threads() -> None:
 def tipped_over() -> tuple[Scene, Scene]:
     """A catalogue of a mug and a marked cube that can also lie on a side, and one of the same meshes turned by hand."""
     over = np.array([[[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]])  # about x, about y
-    meshes = [replace(make(), resting=np.stack([np.eye(3), turn])) for make, turn in zip(KINDS, over, strict=True)]
-    turned = []
+    meshes, turned = [make() for make in KINDS], []
     for mesh, turn in zip(meshes, over, strict=True):
         vertices = (mesh.vertices @ turn.T).astype(np.float32)
         vertices[:, 2] -= vertices[:, 2].min()
         normals = (mesh.normals @ turn.T).astype(np.float32)
-        turned.append(replace(mesh, vertices=vertices, normals=normals, resting=np.eye(3)[None]))
+        turned.append(replace(mesh, name=f"turned {mesh.name}", vertices=vertices, normals=normals))
+    entries = [on_faces((mesh,), turn).meshes for mesh, turn in zip(meshes, over, strict=True)]
     resting, by_hand = small_scene(), small_scene()
-    resting.catalogue, by_hand.catalogue = Catalogue(tuple(meshes)), Catalogue((*meshes, *turned))
+    resting.catalogue, by_hand.catalogue = Catalogue((*entries[0], *entries[1])), Catalogue((*meshes, *turned))
     return resting, by_hand
 
 
@@ -192,9 +193,9 @@ def test_a_resting_face_paints_what_the_turned_mesh_paints(name: str) -> None:
     position = torch.tensor([[0.05, 0.0, 0.02], [-0.06, 0.04, 0.0]], dtype=resting.vertices.dtype).expand(4, 2, 3)
     face = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
     kind = torch.tensor([0, 1]).expand(4, 2)
-    objects = Objects(kind, position, torch.full_like(position[..., 0], 0.7), torch.ones(4, 2), face)
+    objects = Objects(2 * kind + face, position, torch.full_like(position[..., 0], 0.7), torch.ones(4, 2))
     image = resting.render(objects, view)
-    same = by_hand.render(replace(objects, identity=kind + 2 * face, face=0 * face), view)
+    same = by_hand.render(replace(objects, identity=kind + 2 * face), view)
     torch.testing.assert_close(image, same, atol=1e-5, rtol=0)
     assert all((image[i] - image[j]).abs().max() > 0.1 for i in range(4) for j in range(i)), "each looks different"
 

@@ -1,6 +1,8 @@
 """Meshes: sizes on paper, closed and outward, the symmetry that they claim."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import shapely
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from render_tools import on_faces
 
 from air3d.model.prior import Prior
 from scenes.camera import Camera
@@ -18,6 +21,7 @@ from scenes.mesh import Mesh, build
 from scenes.parts import plain
 from scenes.poses import world_poses
 
+LYING = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 MESHES = {mesh.name: mesh for name in CATALOGUES for mesh in catalogue(name).meshes}
 
 # width along x, along y and height in centimetres; faces; symmetry
@@ -166,7 +170,9 @@ CHANGES = {
     "faces": lambda mesh: {"faces": mesh.faces[:, [1, 2, 0]]},
     "fewer faces": lambda mesh: {"faces": mesh.faces[1:]},
     "symmetry": lambda mesh: {"symmetry": mesh.symmetry + 1},
-    "resting": lambda mesh: {"resting": np.stack([np.eye(3), np.diag([1.0, -1.0, -1.0])])},
+    "placement": lambda mesh: {"placement": np.diag([1.0, -1.0, -1.0, 1.0])},
+    "lift": lambda mesh: {"placement": trimesh.transformations.translation_matrix([0, 0, 0.01])},
+    "face": lambda mesh: {"face": 1},
 }
 
 
@@ -175,6 +181,43 @@ def test_a_catalogue_is_known_by_all_that_makes_its_meshes(mesh: Mesh, what: str
     other = replace(mesh, **CHANGES[what](mesh))
     assert other.fingerprint != mesh.fingerprint
     assert Catalogue((other,)).fingerprint != Catalogue((mesh,)).fingerprint
+
+
+def test_fingerprints_are_those_that_are_stored():
+    """What was made before meshes had several entries is known by them: data sets, networks, test sets."""
+    stored = json.loads((Path(__file__).parents[2] / "testsets/path_traced_1/scenes.json").read_text())
+    assert catalogue("crockery").fingerprints == stored["info"]["fingerprints"]
+    assert catalogue("crockery").fingerprint == "a297b651ed6423e3f6169e817bca2fc2b96ab31e940b8546b361881a0268927b"
+
+
+def test_entries_of_several_faces():
+    mugs, plates = (on_faces((MESHES[name],), LYING, weights=(0.75, 0.25)).meshes for name in ("mug", "plate"))
+    known = Catalogue((*mugs, MESHES["bowl"], *plates))
+    assert len(known) == 5 and known.kinds == ("mug", "bowl", "plate") and known.kind_of.tolist() == [0, 0, 1, 2, 2]
+    assert known.names == ("mug/0", "mug/1", "bowl", "plate/0", "plate/1")
+    np.testing.assert_allclose(known.weights, np.array([0.75, 0.25, 1, 0.75, 0.25]) / 3)
+    assert [known.entry("mug", 1), known.entry("bowl"), known.entry("plate")] == [1, 2, 3]
+    with pytest.raises(KeyError, match="'bowl' on face 1"):
+        known.entry("bowl", 1)
+    assert known.fingerprints["bowl"] == MESHES["bowl"].fingerprint
+    assert len({*known.fingerprints.values(), *(mesh.fingerprint for mesh in known.meshes)}) == 7
+    heavier = on_faces((MESHES["mug"],), LYING, weights=(0.5, 0.5))
+    assert heavier.fingerprints["mug"] != known.fingerprints["mug"]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda mugs, bowl: (mugs[0], bowl, mugs[1]), "stand together"),
+        (lambda mugs, bowl: (mugs[0], replace(mugs[1], face=0)), "same face"),
+        (lambda mugs, bowl: (bowl, mugs[0]), "sum to 1"),
+        (lambda mugs, bowl: (replace(mugs[0], weight=0.0), replace(mugs[1], weight=1.0)), "above 0"),
+        (lambda mugs, bowl: (), "at least one"),
+    ],
+)
+def test_what_is_no_catalogue(change, words: str):
+    with pytest.raises(ValueError, match=words):
+        Catalogue(change(on_faces((MESHES["mug"],), LYING).meshes, MESHES["bowl"]))
 
 
 def test_fingerprints_are_the_same_every_time_and_on_every_machine(mesh: Mesh):

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from render_tools import random_looks, random_objects, random_view
+from render_tools import on_faces, random_looks, random_objects, random_view
 
 from renderers.convert import to_numpy
 from scenes.camera import Camera
-from scenes.catalogue import Catalogue, catalogue
+from scenes.catalogue import catalogue
 from scenes.dataset import describe, read_dataset, write_dataset
 from scenes.errors import UserError
 from scenes.objects import Objects
@@ -23,16 +23,16 @@ from scenes.scene import Scene, SceneConfig
 from scenes.view import ARRAYS, View, shared
 
 SCENE, LYING = Scene(SceneConfig()), np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-SCENE.catalogue = Catalogue(
-    tuple(replace(mesh, resting=np.stack([np.eye(3), LYING])) for mesh in catalogue("crockery").meshes)
-)
+SCENE.catalogue = on_faces(catalogue("crockery").meshes, LYING)
 HEIGHT, WIDTH = 12, 16
 EARLIER = Path(__file__).parent / "earlier_dataset.json"
 
 
 def written(folder: Path, view: View, objects: Objects | None = None) -> Path:
     """A data set of those views, its pictures noise."""
-    objects = to_numpy(random_objects(seed=0, batch=len(view))) if objects is None else objects
+    if objects is None:  # upright
+        objects = to_numpy(random_objects(seed=0, batch=len(view)))
+        objects.identity = 2 * objects.identity
     objects.presence = objects.presence > 0
     images = np.random.default_rng(1).integers(0, 256, (len(view), view.height, view.width, 3), np.uint8)
     visible = [[7] * objects.slots] * len(view)
@@ -65,11 +65,11 @@ def test_every_picture_comes_back_with_its_world(tmp_path: Path, seed: int, pict
 @pytest.mark.parametrize("seed", range(3))
 def test_every_object_comes_back_with_its_looks(tmp_path: Path, seed: int) -> None:
     objects = random_looks(random_objects(seed, batch=4), seed)
-    objects.face = objects.identity % 2
+    objects.identity = 2 * objects.identity + objects.identity % 2
     objects.presence[1, 2:] = objects.presence[2] = 0
     told = to_numpy(objects)
     told.rotation = (told.rotation + np.pi) % (2 * np.pi) - np.pi
-    read = read_dataset(written(tmp_path / "set", own(seed), told)).objects
+    read = read_dataset(written(tmp_path / "set", own(seed), told), SCENE.catalogue).objects
     there = told.presence > 0
     for about in fields(Objects):
         mine, theirs = getattr(read, about.name), getattr(told, about.name)
@@ -139,7 +139,21 @@ def test_a_data_set_of_an_earlier_version(tmp_path: Path) -> None:
     camera = Camera.look_at(*place, 64, 64)
     light = painted["light"], painted["ambient"], painted["diffuse"]
     assert_same(data.view, View.of(camera, *light, background=scene["background"]))
-    assert data.objects.face.tolist() == [[0, 0, 0]] and data.objects.tint is None
+    assert (data.objects.identity % 2 == 0).all() and data.objects.tint is None, "all of them upright"
+
+
+def test_a_data_set_says_its_own_entries_to_one_who_has_no_catalogue(tmp_path: Path) -> None:
+    """Every shape upright, and on the faces that occur."""
+    objects = to_numpy(random_objects(0, batch=4))
+    objects.identity[:] = SCENE.catalogue.entry("mug", 1)
+    objects.identity[0] = SCENE.catalogue.entry("bowl")
+    folder = written(tmp_path / "set", own(0), objects)
+    data = read_dataset(folder)
+    assert data.names == ("plate", "bowl", "mug/0", "mug/1", "saucepan")
+    assert data.objects.identity.tolist() == [[1] * 3, *[[3] * 3] * 3]
+    edit(folder, lambda content: content["scenes"][1]["objects"][2].update(face=7))
+    with pytest.raises(UserError, match=r"scene 1, object 2: no 'mug' stands on face 7: known are 0, 1"):
+        read_dataset(folder, SCENE.catalogue)
 
 
 def test_what_a_data_set_does_not_say_is_as_the_network_knows_it(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from render_tools import random_camera
+from render_tools import on_faces, random_camera
 
 from renderers.convert import to_numpy, to_torch
 from scenes.arrays import numpy_of, shared
-from scenes.catalogue import Catalogue, catalogue
+from scenes.catalogue import catalogue
 from scenes.dataset import describe, read_dataset, write_dataset
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -22,8 +22,7 @@ from scenes.view import ARRAYS, View
 
 SCENE, HEIGHT, WIDTH = Scene(SceneConfig()), 8, 10
 OVER = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
-RESTING = np.stack([np.eye(3), OVER, OVER @ OVER])
-SCENE.catalogue = Catalogue(tuple(replace(mesh, resting=RESTING) for mesh in catalogue("crockery").meshes))
+SCENE.catalogue = on_faces(catalogue("crockery").meshes, OVER, OVER @ OVER)
 EXACT = ("intrinsics", "camera_rotation", "camera_translation")  # kept in float64
 
 
@@ -33,11 +32,10 @@ def objects_of(draw: st.DrawFn, batch: int) -> Objects:
     random, slots = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.integers(1, 4))
     shape = batch, slots
     objects = Objects(
-        random.integers(4, size=shape),
+        random.integers(12, size=shape),
         random.uniform(-0.4, 0.4, (*shape, 3)).astype(np.float32),
         random.uniform(-3.14, 3.14, shape).astype(np.float32),
         np.arange(slots) < random.integers(0, slots + 1, (batch, 1)),
-        random.integers(3, size=shape),
         random.uniform(0.2, 1.5, (*shape, 3)).astype(np.float32) if draw(st.booleans()) else None,
         random.uniform(0.2, 1.5, shape).astype(np.float32) if draw(st.booleans()) else None,
     )

@@ -11,8 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from render_tools import on_faces
 
 from air3d.cli import compose, typed
+from scenes.catalogue import Catalogue, catalogue
 from scenes.errors import UserError
 from scenes.layout import support
 from scenes.objects import Objects
@@ -208,3 +210,39 @@ def test_objects_batches():
     np.testing.assert_array_equal(batch[-1].position, batch.position[1:])
     with pytest.raises(IndexError):
         batch[2]
+
+
+LYING = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+
+
+def on_sides(**changes: object) -> Scene:
+    """Tabletop whose mug lies on a side four times in five."""
+    scene = Scene(SceneConfig(**changes))  # type: ignore[arg-type]
+    plate, bowl, mug, saucepan = catalogue("crockery").meshes
+    scene.catalogue = Catalogue((plate, bowl, *on_faces((mug,), LYING, weights=(0.2, 0.8)).meshes, saucepan))
+    return scene
+
+
+def test_meshes_are_as_likely_and_faces_have_their_weights():
+    scene = on_sides()
+    drawn = np.concatenate([scene.objects(0, index, 1).identity[0, :1] for index in range(1500)])
+    found = np.bincount(drawn, minlength=5) / len(drawn)
+    np.testing.assert_allclose(found, scene.catalogue.weights, atol=0.05)
+    assert scene.catalogue.weights.tolist() == pytest.approx([0.25, 0.25, 0.05, 0.2, 0.25])
+
+
+def test_without_repeats_every_mesh_occurs_once_on_whichever_face():
+    scene = on_sides(repeats=False, max_objects=4)
+    drawn = [scene.catalogue.kind_of[scene.objects(0, index, 4).identity[0]] for index in range(10)]
+    assert all(sorted(kinds) == [0, 1, 2, 3] for kinds in drawn)
+    with pytest.raises(UserError, match="as many types, and there are 4"):
+        scene.objects(0, 0, 5)
+
+
+def test_a_mesh_of_one_face_draws_nothing_for_it():
+    """Scenes of meshes that stand one way are what they were: a number drawn for a face would change what follows."""
+    scene = on_sides()
+    for index in range(40):
+        mine, before = scene.objects(1, index), tabletop().objects(1, index)
+        if not np.isin(scene.catalogue.kind_of[mine.identity], [2]).any():
+            np.testing.assert_array_equal(mine.position, before.position)

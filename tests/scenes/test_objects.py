@@ -73,7 +73,7 @@ def test_slots_side_by_side(change):
 @KINDS
 def test_masked_slots_hold_nothing(change):
     objects = change(some(4, 3, looks=True))
-    objects.face = objects.face + 1
+    objects.identity = objects.identity + 1
     masked, absent = objects.masked(), ~np.asarray(objects.presence)
     for about in fields(Objects):
         before, after = (np.asarray(getattr(each, about.name)) for each in (objects, masked))
@@ -87,5 +87,4 @@ def test_an_integer_keeps_a_batch_of_one():
     assert_same(objects[-1], objects[2:])
     with pytest.raises(IndexError):
         objects[3]
-    assert objects.face.tolist() == [[0, 0]] * 3 and objects.face.dtype == objects.identity.dtype
     assert len(Objects.stack([])) == 0

@@ -131,7 +131,7 @@ def worlds(folder: Path, *states: str) -> tuple[Air, Tensor, Objects]:
     run = small_run(folder, "scene=tabletop", "scene.image_size=48", *(f"scene.view.{state}" for state in states))
     kinds = len(run.scene.catalogue)
     _, view, truth = example(run, kinds, seed=5, count=1)
-    return run.model, view, replace(truth.slot(0), identity=torch.arange(kinds)[:, None], face=None)
+    return run.model, view, replace(truth.slot(0), identity=torch.arange(kinds)[:, None])
 
 
 FACTOR = torch.tensor([[0.8, 0.85, 0.75], [1.25, 1.2, 1.1], [0.9, 1.0, 1.1], [1.05, 0.9, 0.95]])
