@@ -114,7 +114,8 @@ def build(name: str, solid: trimesh.Trimesh, paint: Callable[[np.ndarray], np.nd
         solid.invert()
     face_colours = np.broadcast_to(paint(solid.triangles_center), (len(solid.faces), 3))
     solid.apply_translation([*-base_point(solid, symmetry), 0])
-    corner_vertex = _split(solid, face_colours)
+    first, second = solid.face_adjacency.T
+    corner_vertex = split(solid, smooth(solid) & (face_colours[first] == face_colours[second]).all(1))
     count = corner_vertex.max() + 1
     vertices, colours, normals = np.empty((count, 3)), np.empty((count, 3)), np.zeros((count, 3))
     vertices[corner_vertex] = solid.vertices[solid.faces.reshape(-1)]
@@ -139,17 +140,21 @@ def base_point(solid: trimesh.Trimesh, symmetry: int) -> np.ndarray:
     return np.zeros(2) if chosen else middle
 
 
-def _split(solid: trimesh.Trimesh, face_colours: np.ndarray) -> np.ndarray:
-    """Number the vertices so that corners share one only across smooth edges between equal colours, [3 F].
+def smooth(solid: trimesh.Trimesh) -> np.ndarray:
+    """Whether each pair of `solid.face_adjacency` meets at an edge that is not sharp, [A]."""
+    return np.degrees(solid.face_adjacency_angles) < CREASE
 
-    A node is a corner of a face; every smooth edge joins the corners of its two faces at both of its ends.
+
+def split(solid: trimesh.Trimesh, joined: np.ndarray) -> np.ndarray:
+    """Number the vertices so that corners share one only across `joined` edges, [3 F]; joined [A]: of the pairs in
+    `solid.face_adjacency`.
+
+    A node is a corner of a face; every joined edge joins the corners of its two faces at both of its ends.
     """
     first, second = solid.face_adjacency.T
-    smooth = np.degrees(solid.face_adjacency_angles) < CREASE
-    smooth &= (face_colours[first] == face_colours[second]).all(1)
     links = []
     for end in solid.face_adjacency_edges.T:
         pair = [3 * face + (solid.faces[face] == end[:, None]).argmax(1) for face in (first, second)]
-        links.append(np.stack(pair, 1)[smooth])
+        links.append(np.stack(pair, 1)[joined])
     labels = trimesh.graph.connected_component_labels(np.concatenate(links), node_count=3 * len(solid.faces))
     return np.unique(labels, return_inverse=True)[1].reshape(-1)

@@ -1,0 +1,158 @@
+"""A folder of anybody's meshes as a catalogue, and a line about each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import shapely
+import trimesh
+
+from scenes.catalogue import Catalogue
+from scenes.errors import UserError
+from scenes.mesh import Mesh
+from scenes.meshes.corners import assembled
+from scenes.meshes.files import Found, Unusable, content, mesh_files, plain_name
+from scenes.meshes.load import load
+from scenes.meshes.overrides import Override, overrides
+from scenes.meshes.paint import painted
+from scenes.meshes.repair import pieces, welded, wound
+from scenes.meshes.thin import simplified
+from scenes.meshes.units import not_flat, scale, up_axis, upright
+
+HIDDEN = 1e-9
+"""Share of directions from which a face is seen, below which it is not."""
+
+BEHIND = 0.02
+"""Share of directions from which the back of an open surface is seen, above which it is painted too."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How meshes are read. up: axis of all files that points up, null: by the rules of `units.up_axis`; triangles: most
+    of one mesh; resting: upright, or on all faces that are stable with a probability of least_weight or more."""
+
+    up: str | None = None
+    triangles: int = 500
+    resting: str = "upright"
+    least_weight: float = 0.05
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A catalogue, a line about each of its meshes, and one about each that was left out."""
+
+    catalogue: Catalogue
+    lines: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A mesh in metres, +Z up, at the place that it has in its file. placement [4, 4]: from metres in the file's axes;
+    solid: its outside, whole; thin: at most as many triangles as wanted, with a colour each."""
+
+    name: str
+    solid: trimesh.Trimesh
+    thin: trimesh.Trimesh
+    colours: np.ndarray
+    back: np.ndarray
+    placement: np.ndarray
+    line: str
+
+
+def understand(folder: Path, reading: Reading) -> Understood:
+    """Read a folder, once for as long as its files stay the same. UserError where none of its meshes can be used."""
+    found = mesh_files(folder)
+    return understood(folder, reading, tuple(found), tuple(content(folder)))
+
+
+@lru_cache(8)
+def understood(folder: Path, reading: Reading, found: tuple[Found, ...], files: tuple[object, ...]) -> Understood:
+    said = overrides(folder, found)
+    meshes, lines, left_out, names = [], [], [], {}
+    for each in found:
+        told = said.get(each.path, Override())
+        if not told.use:
+            continue
+        name = plain_name(told.name or each.name)
+        try:
+            if name in names:
+                raise Unusable(f"has the name of {names[name]}: give it another name in meshes.yaml")
+            prepared = prepare(folder, each, name, told, reading)
+            meshes += entries(prepared, told, reading)
+            lines.append(prepared.line)
+            names[name] = each.path.as_posix()
+        except Unusable as reason:
+            left_out.append(f"{plain_name(each.path.as_posix())}: left out, it {reason}")
+    if not meshes:
+        why = left_out[0] if left_out else "meshes.yaml leaves all of them out"
+        raise UserError(f"none of the meshes in {folder} can be used ({why})")
+    return Understood(Catalogue(tuple(meshes)), tuple(lines), tuple(left_out))
+
+
+def prepare(folder: Path, found: Found, name: str, told: Override, reading: Reading) -> Prepared:
+    """One mesh read, put right and painted. Unusable, with the reason."""
+    parts, notes = load(folder, found.path)
+    solid, numbers, mended = welded(parts)
+    low, extents = solid.bounds[0], solid.extents
+    metres, units = scale(extents, told.units, told.size)
+    not_flat(extents)
+    guessed, why = up_axis(found.path.suffix.lower()[1:], low, extents)
+    up = told.up or reading.up or guessed
+    turn = upright(up)
+    parts = [replace(part, vertices=part.vertices * metres @ turn.T) for part in parts]
+    solid = trimesh.Trimesh(solid.vertices * metres @ turn.T, solid.faces, process=False)
+    solid, looked, turned = wound(solid)
+    shown = looked.front + looked.back > HIDDEN
+    shown |= np.isin(solid.faces, solid.faces[shown]).any(1)  # a hole costs more than a triangle
+    outside = trimesh.Trimesh(solid.vertices, solid.faces[shown], process=False)
+    outside.remove_unreferenced_vertices()
+    behind = (looked.back > BEHIND) & open_faces(solid)
+    points = painted(outside, numbers[shown], parts, behind[shown])
+    if told.colour is not None:
+        points = replace(points, colours=np.broadcast_to(told.colour, points.colours.shape))
+    thin, colours, back = simplified(outside, points, reading.triangles)
+    placement = np.eye(4)
+    placement[:3, :3] = turn
+    about = [
+        units,
+        f"{up} up" if up != guessed or told.up or reading.up else why,
+        *([] if shown.all() else [f"{int((~shown).sum()):,} hidden faces left out"]),
+        *mended,
+        *turned,
+        *(["open: painted from both sides"] if back.any() else []),
+        *(["without material: grey"] if any(part.bare for part in parts) and told.colour is None else []),
+        *notes,
+    ]
+    size = " x ".join(f"{100 * side:.1f}" for side in solid.extents)
+    total = sum(len(part.faces) for part in parts)
+    line = f"{name}: {size} cm, {len(thin.faces) + int(back.sum()):,} triangles for {total:,}; {'; '.join(about)}"
+    return Prepared(name, solid, thin, colours, back, placement, line)
+
+
+def open_faces(solid: trimesh.Trimesh) -> np.ndarray:
+    """Whether each face belongs to a piece that is not closed, [F]."""
+    closed, piece = pieces(solid)
+    return ~closed[piece]
+
+
+def entries(prepared: Prepared, told: Override, reading: Reading) -> Iterator[Mesh]:
+    """The mesh on each face that it may rest on."""
+    symmetry = 1 if told.symmetry is None else told.symmetry
+    solid = prepared.thin.copy()
+    down = np.array([*(-middle(solid)), -solid.bounds[0, 2]])
+    solid.apply_translation(down)
+    placement = prepared.placement.copy()
+    placement[:3, 3] += down
+    mesh = assembled(prepared.name, solid, prepared.colours, prepared.back, symmetry)
+    yield replace(mesh, placement=placement)
+
+
+def middle(solid: trimesh.Trimesh) -> np.ndarray:
+    """The centroid of its footprint, [2]: whatever the origin of its file, it is turned about that."""
+    hull = shapely.MultiPoint(np.asarray(solid.vertices)[:, :2]).convex_hull
+    return np.asarray(hull.centroid.coords[0])
