@@ -46,8 +46,9 @@ def main(config: DictConfig) -> None:
     explain = explainer(settings, run, steps)
     bound = partial(run.model.elbo, sigma=sigma) if settings.model is None else None
     evaluation = evaluate_scenes(
-        explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible, run.model.latents
-    )
+        explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible, run.model.latents,
+        catalogue.kind_of.tolist(),
+    )  # fmt: skip
     evaluation.metrics |= of_worlds(run, evaluation.objects, scenes, painted_under, settings.batch_size)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring

@@ -72,7 +72,7 @@ def main(settings: DictConfig) -> None:
     out = Path(config.out or Path(config.run) / "inferred")
     show(out, run, images[: config.show], told[: config.show], predictions, counting, labels(paths))
     about = {name: getattr(config, name) for name in ("run", "level", "calibration_scenes", "counting")}
-    about |= {"max_objects": steps, "catalogue": list(scene.catalogue.names)}
+    about |= {"max_objects": steps, "catalogue": list(scene.catalogue.kinds)}
     entries = [{"image_filename": path.name, **entry} for path, entry in zip(paths, scenes, strict=True)]
     write_json(out / "scenes.json", {"info": about, "scenes": entries})
     print(

@@ -63,11 +63,12 @@ def evaluate_scenes(
     batch_size: int = 100,
     visible: Bool[np.ndarray, "batch true_slot"] | None = None,
     latents: Sequence[type[Latent]] = LATENTS,
+    kinds: Sequence[int] = (),
 ) -> Evaluation:
     """Every metric of `metrics.score`, reconstruction error, ELBO and time, for all scenes and per true count.
 
-    `visible`, `symmetry` and `latents` as in `score`. `explain` is the pass whose time is taken (wall clock, after one
-    batch that warms up compilers and caches); the bound is computed apart and costs nothing in
+    `visible`, `symmetry`, `latents` and `kinds` as in `score`. `explain` is the pass whose time is taken (wall clock,
+    after one batch that warms up compilers and caches); the bound is computed apart and costs nothing in
     `milliseconds_per_image`.
     """
     explain(scenes.images[:batch_size], scenes.view[:batch_size])
@@ -81,14 +82,14 @@ def evaluate_scenes(
         elbo = bound(pictures, view) if bound is not None else torch.full((len(pictures),), torch.nan)
         batches.append(Measured(found.objects, found.rho, squared, elbo))
     measured = tree_map(lambda tensor: tensor.cpu(), concatenate(batches))
-    metrics = of_scenes(measured, scenes.truth, symmetry, visible, latents) | {
+    metrics = of_scenes(measured, scenes.truth, symmetry, visible, latents, kinds) | {
         "detected_within_m": DETECTED_WITHIN,
         "milliseconds_per_image": 1000 * seconds / len(scenes.images),
         "batch_size": min(batch_size, len(scenes.images)),
         "threads": torch.get_num_threads(),
         "max_objects": measured.rho.shape[1],
     }
-    metrics["by_count"] = by_count(measured, scenes.truth, symmetry, visible, latents)
+    metrics["by_count"] = by_count(measured, scenes.truth, symmetry, visible, latents, kinds)
     return Evaluation(**vars(measured), metrics=metrics, visible=visible, latents=latents)
 
 
@@ -111,6 +112,7 @@ def by_count(
     symmetry: Sequence[int],
     visible: np.ndarray | None,
     latents: Sequence[type[Latent]],
+    kinds: Sequence[int],
 ) -> dict[str, dict[str, Any]]:
     """The metrics of the scenes of every number of objects."""
     return {
@@ -120,6 +122,7 @@ def by_count(
             symmetry,
             None if visible is None else visible[rows],
             latents,
+            kinds,
         )
         for count, rows in rows_by_count(truth).items()
     }
@@ -131,7 +134,8 @@ def of_scenes(
     symmetry: Sequence[int],
     visible: np.ndarray | None,
     latents: Sequence[type[Latent]],
+    kinds: Sequence[int],
 ) -> dict[str, Any]:
     """The probability that a slot is there at all is the product of the rho so far: it ranks the objects for AP."""
-    scores = score(measured.objects, truth, symmetry, measured.rho.cumprod(1).numpy(), visible, latents)
+    scores = score(measured.objects, truth, symmetry, measured.rho.cumprod(1).numpy(), visible, latents, kinds)
     return plain({**scores, "reconstruction_mse": measured.squared_error.mean(), "elbo": measured.elbo.mean()})

@@ -27,12 +27,14 @@ def score(
     confidence: Float[np.ndarray, "batch slot"] | None = None,
     visible: Bool[np.ndarray, "batch true_slot"] | None = None,
     latents: Sequence[type[Latent]] = LATENTS,
+    kinds: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Every metric of a batch of scenes, ready for JSON.
 
-    `symmetry[k]` is the n-fold rotational symmetry of mesh k about +Z: 1 none, 0 full revolution. `confidence` is the
-    probability that each predicted slot holds an object, `visible` whether the picture tells how a true one is turned
-    (`renderers.visibility.rotation_visible`); what needs them is reported only where they are given.
+    `symmetry[k]` is the n-fold rotational symmetry of entry k about +Z: 1 none, 0 full revolution. `kinds[k]` is which
+    mesh it is (`Catalogue.kind_of`): where meshes have several entries, mesh and face are judged too. `confidence` is
+    the probability that each predicted slot holds an object, `visible` whether the picture tells how a true one is
+    turned (`renderers.visibility.rotation_visible`); what needs them is reported only where they are given.
     """
     matching = match(predicted, truth)
     scores = {
@@ -40,6 +42,7 @@ def score(
         "objects": int(matching.true_count.sum()),
         **count_scores(matching),
         **object_scores(matching, truth, len(symmetry)),
+        **(face_scores(matching, kinds) if len(set(kinds)) < len(kinds) else {}),
     }
     for latent in latents:
         errors = pose_errors(matching, latent, symmetry)
@@ -86,8 +89,18 @@ def object_scores(matching: Matching, truth: Objects, identities: int) -> dict[s
     }
 
 
+def face_scores(matching: Matching, kinds: Sequence[int]) -> dict[str, float | None]:
+    """Of detected objects the share whose mesh is right, and of those the share that rests on the right face."""
+    mesh_of, detected = np.asarray(kinds, dtype=int), matching.detected
+    right = mesh_of[matching.true["identity"]] == mesh_of[matching.predicted["identity"]]
+    return {
+        "mesh_accuracy": over(np.mean, right[detected]),
+        "face_accuracy": over(np.mean, matching.identified[detected & right]),
+    }
+
+
 def detection_rate_by_identity(matching: Matching, truth: Objects, identities: int) -> dict[str, float | None]:
-    """The share of each mesh's true objects that is detected, by the mesh's number."""
+    """The share of each entry's true objects that is detected, by the entry's number."""
     truth = to_numpy(truth)
     real = truth.identity[truth.presence > 0.5]
     detected = matching.true["identity"][matching.detected]

@@ -90,6 +90,8 @@ class Search(Refiner):
         with torch.no_grad():
             guesses, explained = self.turned(guesses, image, each)
             best, chosen = explained.view(-1, tries).max(1)
+            if self.prior.log_identity is not None:  # beside the even share that the price stands for
+                explained = explained + (self.prior.log_identity + math.log(self.identities))[guesses.identity[:, 0]]
             before = log_likelihood(self.renderer.develop(canvas, view), pictures, self.sigma)
         return guesses[chosen + tries * torch.arange(len(pictures), device=chosen.device)], best - before
 

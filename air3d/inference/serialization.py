@@ -68,12 +68,14 @@ class Serializer:
     ) -> dict[str, Any]:
         """One object of one picture; `objects` are those of the predictions, in numpy.
 
-        shape; every latent of the table (3d_coords in metres, rotation in radians, None for a body of revolution);
-        identity: the probability of every mesh; presence: that it is there; region: of `level`, half the axes of the
-        ellipse, x and y in metres, and half the width of the interval of the rotation in radians.
+        shape: the mesh; face: the one that it rests on; every latent of the table (3d_coords in metres, rotation in
+        radians, None for a body of revolution); identity: the probability of every entry of the catalogue, by its name;
+        presence: that it is there; region: of `level`, half the axes of the ellipse, x and y in metres, and half the
+        width of the interval of the rotation in radians.
         """
         row, identity = index * predictions.steps + slot, int(predictions.objects.identity[index, slot])
-        symmetry, names = self.catalogue.symmetries[identity], self.catalogue.names
+        mesh, names = self.catalogue.meshes[identity], self.catalogue.names
+        symmetry = mesh.symmetry
         values = {
             WRITTEN_AS.get(latent.name, latent.name): latent.written(
                 getattr(objects, latent.name)[index, slot], symmetry
@@ -81,7 +83,8 @@ class Serializer:
             for latent in self.latents
         }
         return {
-            "shape": names[identity],
+            "shape": mesh.name,
+            "face": mesh.face,
             **values,
             "identity": dict(zip(names, predictions.identity[index, slot].tolist(), strict=True)),
             "presence": predictions.rho[index, : slot + 1].prod().item(),
@@ -118,8 +121,9 @@ def scene_text(scene: dict[str, Any]) -> str:
 
 def object_text(entry: dict[str, Any]) -> str:
     """`mug at (12.3, -4.5) ± (0.4, 0.5) cm, turned 35 ± 12 degrees`, with how sure the shape is if it is not."""
-    (x, y, _), region, sure = entry["3d_coords"], entry["region"], entry["identity"][entry["shape"]]
-    shape = entry["shape"] + (f" ({sure:.0%})" if sure < 0.995 else "")
+    name = entry["shape"] if entry["shape"] in entry["identity"] else "{shape}/{face}".format(**entry)
+    (x, y, _), region, sure = entry["3d_coords"], entry["region"], entry["identity"][name]
+    shape = name + (f" ({sure:.0%})" if sure < 0.995 else "")
     where = f"{shape} at ({100 * x:.1f}, {100 * y:.1f}) ± ({100 * region['x']:.1f}, {100 * region['y']:.1f}) cm"
     if entry["rotation"] is None:
         return where

@@ -107,7 +107,8 @@ class Air(nn.Module):
     ):
         super().__init__()
         low, high = support(scene.layout, scene.catalogue)
-        self.prior = Prior(scene.layout.min_objects, scene.layout.max_objects, low.tolist(), high.tolist())
+        counts, weights = (scene.layout.min_objects, scene.layout.max_objects), scene.catalogue.weights.tolist()
+        self.prior = Prior(*counts, low.tolist(), high.tolist(), weights)
         self.world = World(scene.config.view, scene.configured, scene.config.vary)
         look = in_noise if scene.config.view.background == "inferred" else in_colours
         self.posterior = Posterior(config, scene.catalogue, self.prior, latents, look)

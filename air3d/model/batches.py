@@ -21,7 +21,8 @@ def tree_map(function: Callable[..., Any], first: Batch, *others: Batch) -> Batc
     if isinstance(first, (Tensor, View)):
         return function(first, *others)
     if isinstance(first, Choice):
-        return Choice(logits=function(first.logits, *(other.logits for other in others)))  # type: ignore[attr-defined]
+        logits = function(first.logits, *(other.logits for other in others))  # type: ignore[attr-defined]
+        return Choice(logits=logits, log_prior=first.log_prior)  # type: ignore[return-value]
     if isinstance(first, list):
         return [tree_map(function, *column) for column in zip(first, *others, strict=True)]  # type: ignore[return-value]
     if isinstance(first, dict):

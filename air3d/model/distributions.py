@@ -63,11 +63,15 @@ class LogitNormal:
 
 
 class Choice(Categorical):
-    """A categorical over identities or yaw bins, compared with the even one."""
+    """A categorical over identities or yaw bins, compared with its prior: the even one where none is given.
 
-    def __init__(self, logits: Tensor) -> None:
+    log_prior: [choice], the same for all rows of the batch.
+    """
+
+    def __init__(self, logits: Tensor, log_prior: Tensor | None = None) -> None:
         # not validated: logits that are no numbers are told in one line after the step (training/trainer.py)
         super().__init__(logits=logits, validate_args=False)
+        self.log_prior = log_prior
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Int[Tensor, "..."]:
         """As of any categorical; where logits are no numbers, anything, so that the step gets as far as its loss."""
@@ -77,11 +81,17 @@ class Choice(Categorical):
 
     def __getitem__(self, rows: Tensor | slice) -> Choice:
         """Of these rows of the batch alone."""
-        return Choice(logits=self.logits[rows])
+        return Choice(logits=self.logits[rows], log_prior=self.log_prior)
 
-    def kl(self) -> Float[Tensor, " batch"]:
-        """Exact KL to the uniform categorical, in nats."""
-        return self.log_even - self.entropy()
+    def kl(self) -> Float[Tensor, "*batch"]:
+        """Exact KL to the prior, in nats."""
+        if self.log_prior is None:
+            return self.log_even - self.entropy()
+        return -(self.probs * self.log_prior).sum(-1) - self.entropy()
+
+    def log_prior_of(self, choice: Int[Tensor, " batch"]) -> Float[Tensor, " batch"] | float:
+        """log p of what was chosen."""
+        return -self.log_even if self.log_prior is None else self.log_prior[choice]
 
     @property
     def log_even(self) -> float:

@@ -77,7 +77,7 @@ def sample_of(identity: Choice, pose: Pose, choices: Mapping[str, Tensor], noise
     drawn = {name: family.draw(choices.get(name), noise[name]) for name, family in pose.items()}
     kl = total([choice.kl() for choice in discrete.values()]) + total([value.kl for value in drawn.values()])
     with torch.no_grad():
-        log_ratios = [log_choice[name] + choice.log_even for name, choice in discrete.items()]
+        log_ratios = [log_choice[name] - choice.log_prior_of(choices[name]) for name, choice in discrete.items()]
         log_weight = -total(log_ratios + [value.log_ratio for value in drawn.values()])
     objects = one_slot(choices["identity"], {name: value.value for name, value in drawn.items()})
     return Sample(objects, pose, dict(choices), dict(noise), log_choice, kl, log_weight)
@@ -125,7 +125,8 @@ class Mode:
             identity = torch.full_like(proposal.identity.logits[:, 0], k, dtype=torch.long)
             pose = posterior.pose(proposal, identity, closeup, view, answering=True)
             tries.append(one_slot(identity, {name: family.mode() for name, family in pose.items()}))
-        return Choice(logits=proposal.identity.logits + gains(Objects.join(tries), [FORGIVING])[0])
+        logits = proposal.identity.logits + gains(Objects.join(tries), [FORGIVING])[0]
+        return Choice(logits=logits, log_prior=proposal.identity.log_prior)
 
     def possible(self, posterior: Posterior, identity: Tensor, position: Tensor) -> Tensor:
         """Whether an object can stand there beside those that are there already."""

@@ -154,7 +154,7 @@ class Posterior(nn.Module):
         seen, state = self.attend(values, attention, state, self.cropped(closeup, place, view))
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
-        identity = Choice(logits=self.identity(seen))
+        identity = Choice(logits=self.identity(seen), log_prior=self.prior.log_identity)
         if several:
             presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, taken)
         return Proposal(presence_logit, identity, seen, place, state)

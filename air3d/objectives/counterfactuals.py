@@ -88,6 +88,8 @@ class CounterfactualEvaluator:
         """E F_t over the identities of each object, less the F_t of the one that was drawn; and their wake-phase
         cross-entropy."""
         choice, (values, coarse) = step.proposal.identity, self.per_identity(step)
+        if choice.log_prior is not None:  # the divergence, the same for all of them, has it; their odds have not
+            coarse = coarse + choice.log_prior
         values = values - values.gather(-1, drawn(step).choices["identity"][:, None])
         return (choice.probs * values).sum(-1), wake_cross_entropy(coarse, choice.logits)
 

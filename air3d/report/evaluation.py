@@ -57,7 +57,8 @@ def table(metrics: dict[str, Any], latents: Sequence[type[Latent]] = LATENTS) ->
     """The metrics as a text table: one column for all scenes and one per true count."""
     columns = {"all": metrics, **metrics["by_count"]}
     rows = [["objects on the table", *columns]]
-    for title, key, form in [*TABLE, *further(latents)]:
+    faces = FACES if "face_accuracy" in metrics else []
+    for title, key, form in [*TABLE[:AFTER], *faces, *TABLE[AFTER:], *further(latents)]:
         values = [column.get(key) for column in columns.values()]
         rows.append([title, *("-" if value is None else form(value) for value in values)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -153,6 +154,14 @@ TABLE: list[Row] = [
     ("ELBO, nats", "elbo", "{:.1f}".format),
     ("milliseconds a picture", "milliseconds_per_image", "{:.2f}".format),
 ]
+
+FACES: list[Row] = [
+    ("mesh accuracy, of those", "mesh_accuracy", "{:.1%}".format),
+    ("face accuracy, of the right mesh", "face_accuracy", "{:.1%}".format),
+]
+"""Where meshes have several faces, after the identity, which is then both."""
+
+AFTER = 1 + [key for _, key, _ in TABLE].index("identity_accuracy")
 
 
 def _examples(truth: Objects, number: int) -> Tensor:

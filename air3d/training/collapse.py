@@ -1,6 +1,7 @@
 """Has the posterior stopped looking at the picture? The ways in which AIR fails, told from its predictions alone.
 
-The prior says how predictions should vary: counts and identities are uniform, positions fill the table. A network that
+The prior says how predictions should vary: counts are uniform, identities have their weights, positions fill
+the table. A network that
 predicts the same of (nearly) all held-out pictures has found what costs least on average; none was seen to come back.
 """
 
@@ -29,10 +30,10 @@ def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
         return "no object is ever detected" if most == 0 else f"every picture is predicted to show {most} objects"
     if len(names) > 1 and len(identity) >= FEW and (most := common(identity)) is not None:
         return f"every object is predicted to be a {names[most]}"
-    given, share = identity.bincount(minlength=len(names)), 1 / len(names)
-    expected, spread = share * len(identity), (share * (1 - share) * len(identity)) ** 0.5
-    if given.min() < min(RARE * expected, expected - UNLIKELY * spread):
-        rarest = int(given.argmin())
+    given, share = identity.bincount(minlength=len(names)), prior.shares(len(names)).to(identity.device).double()
+    expected, spread = share * len(identity), (share * (1 - share) * len(identity)).sqrt()
+    if (given < torch.minimum(RARE * expected, expected - UNLIKELY * spread)).any():
+        rarest = int((given / share).argmin())
         return f"too few objects are predicted to be a {names[rarest]} ({given[rarest]} of {len(identity)})"
     position = prior.to_unit(torch.as_tensor(found.position)[present])[:, prior.free > 0]
     if len(position) >= FEW and position.std(0).max() < CLOSE:

@@ -44,7 +44,7 @@ class Validation:
         seeds = [(seed, row) for row in rows]
         self.painting = render(run.renderer, self.truth, view, CHUNK).to(run.config.device)
         self.pictures = photograph(self.painting, world, seeds)
-        self.symmetry = run.scene.catalogue.symmetries
+        self.symmetry, self.kinds = run.scene.catalogue.symmetries, run.scene.catalogue.kind_of.tolist()
         self.sigma = trainer.schedule.last_sigma
         self.count_accuracy: float | None = None  # of the last call, as the next
         self.collapsed: str | None = None
@@ -61,7 +61,7 @@ class Validation:
         with torch.no_grad():
             bounds = [model.elbo(*part, self.sigma, self.painting[of]) for part, of in zip(parts, rows, strict=True)]
             elbo = torch.cat(bounds).mean().item()
-        scores = score(to_numpy(found.objects), self.truth, self.symmetry, latents=model.latents)
+        scores = score(to_numpy(found.objects), self.truth, self.symmetry, latents=model.latents, kinds=self.kinds)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         self.count_accuracy = scores["count_accuracy"]
         self.collapsed = collapse(found.objects, model.prior, self.run.scene.catalogue.names)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from air3d.gradients import ESTIMATORS, Estimator
 from air3d.gradients.nvil import Nvil
+from air3d.model.distributions import Choice
 from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, up_to
 
 STD = 0.3
@@ -105,16 +107,20 @@ class Fitted:
         return (left + share * excess) ** 2
 
 
-def exact_bound(theta: dict[str, Tensor], min_count: int = 0, colour: float = 0.0) -> Tensor:
+def exact_bound(
+    theta: dict[str, Tensor], min_count: int = 0, colour: float = 0.0, weights: Tensor | None = None
+) -> Tensor:
     if "world" not in theta:
-        return bound_in_world(theta, torch.zeros((), dtype=torch.float64), min_count, colour)
-    places, weights = (torch.from_numpy(array) for array in np.polynomial.hermite_e.hermegauss(40))
+        return bound_in_world(theta, torch.zeros((), dtype=torch.float64), min_count, colour, weights)
+    places, shares = (torch.from_numpy(array) for array in np.polynomial.hermite_e.hermegauss(40))
     mean, log_std = theta["world"]
-    bounds = [bound_in_world(told(theta, w), w, min_count, colour) for w in mean + log_std.exp() * places]
-    return (weights / weights.sum() * torch.stack(bounds)).sum() - world_kl(theta)
+    bounds = [bound_in_world(told(theta, w), w, min_count, colour, weights) for w in mean + log_std.exp() * places]
+    return (shares / shares.sum() * torch.stack(bounds)).sum() - world_kl(theta)
 
 
-def bound_in_world(theta: dict[str, Tensor], world: Tensor, min_count: int, colour: float) -> Tensor:
+def bound_in_world(
+    theta: dict[str, Tensor], world: Tensor, min_count: int, colour: float, weights: Tensor | None
+) -> Tensor:
     total, bare = torch.zeros((), dtype=torch.float64), seen_of_world(world)
     for i, a, j, b in itertools.product((0, 1), repeat=4):
         share = theta["identity1"].softmax(0)[i] * theta["yaw1"][i].softmax(0)[a]
@@ -123,21 +129,24 @@ def bound_in_world(theta: dict[str, Tensor], world: Tensor, min_count: int, colo
         pose1, fit = theta["mean1"][i, a] + SHIFT * world, expected(colour)
         likelihood = bare + log_likelihood(*drawn, pose1, theta["mean2"][i, a, j, b], fit)
         log_q = log_count_posterior(torch.stack([theta["rho1"], theta["rho2"][i, a]]), min_count)
-        total = total + share * expected_bound(log_q, likelihood + LOG_PRIOR - up_to(kls(theta, *drawn[:3])))
+        costs = kls(theta, *drawn[:3], partial(divergence, weights=weights))
+        total = total + share * expected_bound(log_q, likelihood + LOG_PRIOR - up_to(costs))
     return total
 
 
-def kls(theta: dict[str, Tensor], i: Tensor, a: Tensor, j: Tensor) -> Tensor:
+def kls(theta: dict[str, Tensor], i: Tensor, a: Tensor, j: Tensor, of_identity: Callable[[Tensor], Tensor]) -> Tensor:
     """KL_1 and KL_2, exact: of the choices, and of the poses (from a standard Gaussian) summed over the bins."""
-    one = categorical_kl(theta["identity1"]) + categorical_kl(theta["yaw1"])[i]
-    two = categorical_kl(theta["identity2"])[i, a] + categorical_kl(theta["yaw2"])[i, a, j]
+    one = of_identity(theta["identity1"]) + divergence(theta["yaw1"])[i]
+    two = of_identity(theta["identity2"])[i, a] + divergence(theta["yaw2"])[i, a, j]
     one = one + (theta["yaw1"].softmax(-1) * theta["mean1"].square() / 2).sum(-1)[i]
     two = two + (theta["yaw2"].softmax(-1) * theta["mean2"].square() / 2).sum(-1)[i, a, j]
     return torch.stack([one, two], -1)
 
 
-def categorical_kl(logits: Tensor) -> Tensor:
-    return (logits.softmax(-1) * (logits.log_softmax(-1) + torch.log(torch.tensor(2.0)))).sum(-1)
+def divergence(logits: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Of a choice between two from one of these weights, or from an even one."""
+    log_prior = -torch.log(torch.tensor(2.0)) if weights is None else weights.log()
+    return (logits.softmax(-1) * (logits.log_softmax(-1) - log_prior)).sum(-1)
 
 
 def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,9 +155,15 @@ def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def draw(
-    theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False, colour: float = 0.0
-) -> ElboTerms:
-    """What the unrolled posterior would leave behind, with the same choices and reparameterised poses."""
+    theta: dict[str, Tensor], pictures: int, samples: int, sum_yaw: bool = False, colour: float = 0.0,
+    weights: Tensor | None = None,
+) -> ElboTerms:  # fmt: skip
+    """What the unrolled posterior would leave behind, with the same choices and reparameterised poses. What identities
+    cost is said by the model's own `Choice`."""
+
+    def costs_of(i: Tensor, a: Tensor, j: Tensor) -> Tensor:
+        return kls(theta, i, a, j, lambda logits: Choice(logits, None if weights is None else weights.log()).kl())
+
     shape, world = (pictures, samples), torch.zeros(pictures, 1, dtype=torch.float64)
     of_world = None
     if "world" in theta:
@@ -183,9 +198,9 @@ def draw(
     def identity_expectation() -> Tensor:
         """The other identity with a yaw bin of its own, and the same random number for its pose."""
         bin1, bin2 = choose(theta["yaw1"][1 - i])[0], choose(theta["yaw2"][i, a, 1 - j])[0]
-        one = worth(1 - i, bin1, j, b)[..., 0] - kls(theta, 1 - i, a, j)[..., 0]
-        two = worth(i, a, 1 - j, bin2)[..., 1] - kls(theta, i, a, 1 - j)[..., 1]
-        own = worth(i, a, j, b) - kls(theta, i, a, j)
+        one = worth(1 - i, bin1, j, b)[..., 0] - costs_of(1 - i, a, j)[..., 0]
+        two = worth(i, a, 1 - j, bin2)[..., 1] - costs_of(i, a, 1 - j)[..., 1]
+        own = worth(i, a, j, b) - costs_of(i, a, j)
         gains = (torch.stack([one, two], -1) - own).detach()
         return torch.stack([1 - log_i.exp(), 1 - log_j.exp()], -1) * gains
 
@@ -199,7 +214,7 @@ def draw(
         yaw_expectation=yaw_expectation() if sum_yaw else None,
         identity_expectation=identity_expectation(),
         context=torch.stack([first, second], -2),
-        kl=kls(theta, i, a, j) + costs,
+        kl=costs_of(i, a, j) + costs,
         world_kl=of_world,
     )
 
@@ -211,13 +226,13 @@ def estimator(name: str) -> Estimator:
 
 def gradients(
     estimator: Estimator, samples: int, repeats: int = 100, pictures: int = 400, min_count: int = 0,
-    sum_yaw: bool = False, world: bool = False, colour: float = 0.0,
+    sum_yaw: bool = False, world: bool = False, colour: float = 0.0, weights: Tensor | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Estimates [repeats, ...] of the gradient of each parameter, each the mean over `pictures` independent ones."""
     theta = parameters(world)
     rows: dict[str, list[Tensor]] = {key: [] for key in theta}
     for _ in range(repeats):
-        terms = draw(theta, pictures, samples, sum_yaw, colour)
+        terms = draw(theta, pictures, samples, sum_yaw, colour, weights)
         loss = estimator(terms, LOG_PRIOR, min_count).mean()
         for key, value in zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True):
             rows[key].append(value)

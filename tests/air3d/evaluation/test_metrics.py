@@ -54,6 +54,19 @@ def test_everything_wrong():
     assert scores["rotation_objects"] == 0 and scores["rotation_error_median_deg"] is None
 
 
+def test_mesh_and_face_are_judged_where_meshes_have_several():
+    """Mug and cube are two faces of one mesh here: of four detected one is another mesh, and of three one lies."""
+    places = [(0, 0), (0.3, 0), (0, 0.3), (0.3, 0.3)]
+    truth = tables([(kind, *place, 0) for kind, place in zip((MUG, MUG, CUBE, PLATE), places, strict=True)])
+    predicted = tables([(kind, *place, 0) for kind, place in zip((MUG, CUBE, CUBE, MUG), places, strict=True)])
+    scores = strict(score(predicted, truth, SYMMETRY, kinds=(0, 1, 0)))
+    assert scores["identity_accuracy"] == 0.5 and scores["mesh_accuracy"] == 0.75
+    assert scores["face_accuracy"] == pytest.approx(2 / 3)
+    assert not {"mesh_accuracy", "face_accuracy"} & score(predicted, truth, SYMMETRY, kinds=(0, 1, 2)).keys()
+    nothing = score(tables([]), truth, SYMMETRY, kinds=(0, 1, 0))
+    assert nothing["mesh_accuracy"] is nothing["face_accuracy"] is None
+
+
 def test_more_proposals_than_objects():
     truth = tables([(MUG, 0, 0, 0), (PLATE, 0.3, 0, 0)])
     predicted = tables([(MUG, 0.31, 0, 0), (PLATE, 0.01, 0, 0), (MUG, 0.02, 0, 0)])

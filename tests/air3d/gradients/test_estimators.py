@@ -32,10 +32,12 @@ def build(name: str) -> Estimator:
     return built
 
 
-def standard_errors(estimates: dict[str, Tensor], min_count: int = 0, colour: float = 0.0) -> dict[str, Tensor]:
+def standard_errors(
+    estimates: dict[str, Tensor], min_count: int = 0, colour: float = 0.0, weights: Tensor | None = None
+) -> dict[str, Tensor]:
     """How far the mean of the estimates is from the exact gradient; where there is no noise, it must be exact."""
     theta = parameters("world" in estimates)
-    bound = exact_bound(theta, min_count, colour)
+    bound = exact_bound(theta, min_count, colour, weights)
     exact = torch.autograd.grad(bound, list(theta.values()), materialize_grads=True)
     far = {}
     for (key, values), truth in zip(estimates.items(), exact, strict=True):
@@ -50,6 +52,14 @@ def standard_errors(estimates: dict[str, Tensor], min_count: int = 0, colour: fl
 def test_the_mean_of_many_draws_is_the_exact_gradient(name: str, samples: int, min_count: int) -> None:
     torch.manual_seed(0)
     for key, far in standard_errors(gradients(build(name), samples, min_count=min_count), min_count).items():
+        assert (far < 4.5).all(), f"{key}: {far} standard errors"
+
+
+@pytest.mark.parametrize("name, samples", CASES)
+def test_identities_of_unequal_weights_leave_the_gradient_exact(name: str, samples: int) -> None:
+    torch.manual_seed(0)
+    weights = torch.tensor([0.85, 0.15], dtype=torch.float64)
+    for key, far in standard_errors(gradients(build(name), samples, weights=weights), weights=weights).items():
         assert (far < 4.5).all(), f"{key}: {far} standard errors"
 
 

@@ -58,6 +58,17 @@ def test_chance_is_no_collapse(first: int) -> None:
     assert collapse(Scene(SceneConfig()).batch(1, range(first, first + 256)), PRIOR, NAMES) is None
 
 
+def test_a_face_that_is_rare_is_not_given_up(answers: Objects) -> None:
+    """A share is compared with what the identity's weight says, not with an even one."""
+    weights, random = [0.5, 0.45, 0.05], np.random.default_rng(0)
+    weighted = Prior(0, 3, [-0.5, -0.4, 0.0], [0.5, 0.4, 0.0], weights)
+    answers.identity = random.choice(3, answers.identity.shape, p=weights)
+    assert collapse(answers, weighted, NAMES[:3]) is None
+    assert "too few objects" in (collapse(answers, PRIOR, NAMES[:3]) or "")
+    answers.identity = random.choice(3, answers.identity.shape, p=[0.9, 0.05, 0.05])
+    assert f"to be a {NAMES[1]}" in (collapse(answers, weighted, NAMES[:3]) or "")
+
+
 def test_one_place_is_a_collapse_and_one_kind_of_object_is_not() -> None:
     single = Scene(SceneConfig(catalogue="shapes", min_objects=1, max_objects=1)).batch(0, range(64))
     prior = Prior(1, 1, [-0.5, -0.4, 0.0], [0.5, 0.4, 0.0])
