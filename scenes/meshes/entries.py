@@ -20,6 +20,7 @@ from scenes.meshes.load import load
 from scenes.meshes.overrides import Override, overrides
 from scenes.meshes.paint import painted
 from scenes.meshes.repair import pieces, welded, wound
+from scenes.meshes.thickness import thickened
 from scenes.meshes.thin import simplified
 from scenes.meshes.units import not_flat, scale, up_axis, upright
 
@@ -112,6 +113,7 @@ def prepare(folder: Path, found: Found, name: str, told: Override, reading: Read
     outside = trimesh.Trimesh(solid.vertices, solid.faces[shown], process=False)
     outside.remove_unreferenced_vertices()
     behind = (looked.back > BEHIND) & open_faces(solid)
+    outside = thickened(outside, looked.front[shown])
     points = painted(outside, numbers[shown], parts, behind[shown])
     if told.colour is not None:
         points = replace(points, colours=np.broadcast_to(told.colour, points.colours.shape))
@@ -124,7 +126,7 @@ def prepare(folder: Path, found: Found, name: str, told: Override, reading: Read
         *([] if shown.all() else [f"{int((~shown).sum()):,} hidden faces left out"]),
         *mended,
         *turned,
-        *(["open: painted from both sides"] if back.any() else []),
+        *([f"open: {int(back.sum()):,} painted from both sides"] if back.any() else []),
         *(["without material: grey"] if any(part.bare for part in parts) and told.colour is None else []),
         *notes,
     ]

@@ -13,16 +13,8 @@ KINDS = {".obj": "obj", ".glb": "glb", ".gltf": "gltf", ".ply": "ply", ".stl": "
 """Endings of mesh files and what trimesh calls them. Of two files of one name the earlier kind is taken."""
 
 GENERIC = (
-    "mesh",
-    "model",
-    "object",
-    "scan",
-    "scene",
-    "textured",
-    "textured_simple",
-    "nontextured",
-    "untitled",
-    "google_16k",
+    *("mesh", "model", "object", "scan", "scene", "untitled"),
+    *("textured", "textured_simple", "nontextured", "google_16k"),
 )
 """Names of files that say nothing: such a mesh is called as its folder is."""
 

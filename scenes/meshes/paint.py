@@ -14,7 +14,7 @@ from scenes.meshes.load import Part
 from scenes.meshes.visible import at, scattered
 
 POINTS = 60_000
-APART = 0.05
+APART = 0.15
 """Points of opposite normals are as far apart as this share of the mesh's size: inside and outside of a thin wall."""
 
 PROBES = 6
@@ -118,3 +118,14 @@ def nearest_points(points: Points, solid: trimesh.Trimesh, faces: np.ndarray) ->
     tree = cKDTree(np.concatenate([points.places, reach * points.normals], 1))
     middles, normals = np.asarray(solid.triangles_center)[faces], np.asarray(solid.face_normals)[faces]
     return tree.query(np.concatenate([middles, reach * normals], 1))[1]
+
+
+def faces_of(solid: trimesh.Trimesh, points: Points, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean colour of each face's points, and whether most of them are seen from behind."""
+    count = np.bincount(own, minlength=len(solid.faces))
+    shares = np.column_stack([points.colours, points.back])
+    means = np.stack([np.bincount(own, column, len(solid.faces)) for column in shares.T], 1)
+    means /= np.maximum(count, 1)[:, None]
+    if len(empty := np.flatnonzero(count == 0)):
+        means[empty] = shares[nearest_points(points, solid, empty)]
+    return means[:, :3], means[:, 3] > 0.5

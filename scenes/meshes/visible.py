@@ -49,7 +49,10 @@ def unhidden(points: np.ndarray, facing: np.ndarray, direction: np.ndarray, cell
     nearest = np.full(where.max() + 1, -np.inf)
     np.maximum.at(nearest, where, depth)
     slope = np.sqrt(np.maximum(1 / np.maximum(facing**2, 1e-6) - 1, 0))
-    return depth >= nearest[where] - cell * (0.5 + np.minimum(slope, SLANT))
+    before = np.full(where.max() + 1, -np.inf)
+    np.maximum.at(before, where[facing > 0], depth[facing > 0])  # the other side of a thin wall hides a back
+    hidden = (facing < 0) & (depth < before[where])
+    return ~hidden & (depth >= nearest[where] - cell * (0.5 + np.minimum(slope, SLANT)))
 
 
 def scattered(solid: trimesh.Trimesh, count: int) -> tuple[np.ndarray, np.ndarray, float]:
