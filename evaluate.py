@@ -9,14 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 
 from air3d import cli
+from air3d.evaluation.bootstrap import draws
 from air3d.evaluation.calibration import calibration
 from air3d.evaluation.calibration_scenes import calibrate
 from air3d.evaluation.camera_frame import camera_scores
-from air3d.evaluation.measure import Explain, Scenes, evaluate_scenes
+from air3d.evaluation.intervals import figure_intervals
+from air3d.evaluation.matching import match
+from air3d.evaluation.measure import Evaluation, Explain, Scenes, evaluate_scenes
+from air3d.evaluation.object_models import object_models
+from air3d.evaluation.pose_scores import Posed, compared, pose_scores
 from air3d.evaluation.scenes import EvaluateConfig, scenes_of, visible_rotations
 from air3d.evaluation.world_errors import world_scores
 from air3d.inference.believed import believed_views
@@ -27,8 +33,7 @@ from air3d.report.evaluation import details, table, write_evaluation
 from air3d.report.plots import coverage
 from air3d.training.checkpoint import load_run
 from air3d.training.run import Run
-from renderers.convert import to_torch
-from scenes.objects import Objects
+from renderers.convert import to_numpy, to_torch
 from scenes.scene import Scene
 from scenes.view import View
 
@@ -49,7 +54,7 @@ def main(config: DictConfig) -> None:
         explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible, run.model.latents,
         catalogue.kind_of.tolist(),
     )  # fmt: skip
-    evaluation.metrics |= of_worlds(run, evaluation.objects, scenes, painted_under, settings.batch_size)
+    evaluation.metrics |= of_worlds(run, evaluation, scenes, painted_under, settings.batch_size)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
@@ -66,12 +71,22 @@ def main(config: DictConfig) -> None:
     print(f"\n{folder / 'metrics.json'} and plots beside it")
 
 
-def of_worlds(run: Run, objects: Objects, scenes: Scenes, painted_under: View, batch_size: int) -> dict[str, Any]:
-    """Objects in the axes of the camera that is believed, and how right that is, with all else that is not known."""
-    world = run.model.world
+def of_worlds(run: Run, evaluation: Evaluation, scenes: Scenes, painted_under: View, batch_size: int) -> dict[str, Any]:
+    """Objects in the axes of the camera that is believed, and how right that is, with all else that is not known; the
+    field's figures, and how sure all of them are."""
+    world, catalogue, objects = run.model.world, run.scene.catalogue, evaluation.objects
     believed = believed_views(world, scenes.images, scenes.view, batch_size)
-    scores = camera_scores(objects, scenes.truth, believed, painted_under, run.scene.catalogue)
-    return {**scores, **world_scores(believed, painted_under, world.open)}
+    scores = camera_scores(objects, scenes.truth, believed, painted_under, catalogue)
+    drawn, taken = draws(len(scenes.truth)), to_numpy(painted_under)
+    poses = Posed.of(objects, catalogue, believed), Posed.of(scenes.truth, catalogue, taken)
+    sure, lenses = evaluation.rho.cumprod(1).numpy(), np.broadcast_to(taken.intrinsics, (len(scenes.truth), 4))
+    comparisons = compared(*poses, sure, object_models(catalogue), lenses)
+    return {
+        **scores,
+        **world_scores(believed, painted_under, world.open),
+        "bop": pose_scores(comparisons, taken.width, drawn),
+        "intervals": figure_intervals(match(objects, scenes.truth), drawn),
+    }
 
 
 def certainty(settings: EvaluateConfig, run: Run, scenes: Scenes, steps: int, folder: Path) -> dict[str, Any]:

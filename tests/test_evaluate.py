@@ -46,6 +46,11 @@ def test_from_the_command_line(run_dir):
     assert (run_dir / "evaluation" / "calibration.png").stat().st_size > 1000
     for part in written["by_count"].values():
         assert part["scenes"] == 2
+    assert written["bop"]["targets"] == 12 and 0 <= written["bop"]["ap"] <= 1
+    assert {"ap_mssd", "ap_mspd", "recall_add_or_s"} <= set(written["bop"]["intervals"])
+    low, high = written["intervals"]["count_accuracy"]
+    assert low <= written["count_accuracy"] <= high
+    assert "AP as in BOP's detection task" in done.stdout and "95% intervals" in done.stdout
 
 
 def test_counting_by_likelihood(run_dir, tmp_path):

@@ -17,6 +17,7 @@ from air3d.evaluation.metrics import error_key
 from air3d.files import write_json
 from air3d.model.latents import LATENTS, Latent
 from air3d.report import plots
+from air3d.report.field_figures import field_lines
 from air3d.report.panels import save_panel
 from air3d.report.records import write_records
 from scenes.catalogue import Catalogue
@@ -88,6 +89,7 @@ def details(metrics: dict[str, Any], names: Sequence[str]) -> str:
     place, turn = (metrics.get(f"camera_{kind}") for kind in ("position_error_median_m", "rotation_error_median_deg"))
     if place is not None and turn is not None:
         lines.append(f"in the camera's axes, median: {100 * place:.2f} cm, {turn:.1f} deg (tilt and turn)")
+    lines += field_lines(metrics)
     lines += worlds(metrics)
     if numbers := metrics.get("calibration"):  # optimisation has none
         count = numbers["count"]
