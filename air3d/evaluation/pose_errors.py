@@ -6,7 +6,7 @@ ADD-S (Hinterstoisser et al. 2012): the mean distance of its points from where t
 of the true one.
 
 Poses are matrices [pair, 4, 4] that take column vectors of the mesh's file (metres) to the camera in OpenCV's axes; an
-object's size is a factor on the upper left part. A pose that is no number has an error that is none either, or infinite.
+object's size is a factor on the upper left part. A pose that is no number has an error that is no number or infinite.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def add(estimated: Poses, true: Poses, model: ObjectModel) -> Errors:
 
 
 def add_s(estimated: Poses, true: Poses, model: ObjectModel) -> Errors:
-    """Mean distance of the true pose's points to the nearest of the estimated one's, metres; infinite for poses of which
-    the origins are more than a diameter apart, which are wrong anyway."""
+    """Mean distance of the true pose's points to the nearest of the estimated one's, metres; infinite where the origins
+    are more than a diameter apart, which is wrong anyway."""
     errors = np.full(len(true), np.inf)
     near = np.linalg.norm(estimated[:, :3, 3] - true[:, :3, 3], axis=1) < model.diameter
     for pair in np.flatnonzero(near & np.isfinite(estimated).all((1, 2))):

@@ -102,8 +102,8 @@ def compared(
     intrinsics: Float[np.ndarray, "batch 4"],
     visibility: Float[np.ndarray, "batch true_slot"] | None = None,
 ) -> list[Comparison]:
-    """One for each kind. `intrinsics` of the cameras that took the pictures; `visibility`: the share of each true object
-    that can be seen, NaN where nobody said; all count where it is None."""
+    """One for each kind. `intrinsics` of the cameras that took the pictures; `visibility`: the share of each true
+    object that can be seen, NaN where nobody said; all count where it is None."""
     seen = np.ones(truth.there.shape, bool) if visibility is None else ~(visibility < SEEN)
     comparisons = []
     for kind, model in enumerate(models):

@@ -28,7 +28,7 @@ def precision(found: Detections, threshold: float, drawn: np.ndarray = ONCE) -> 
 
 
 def test_two_estimates_for_one_object_are_one_right_and_one_wrong() -> None:
-    """The surer takes it, though the other is nearer. Precisions 1, 1/2 at recalls 1, 1: the area is that of the first."""
+    """The surer takes it, though the other is nearer. Precisions 1, 1/2 at recalls 1, 1: the area is 1."""
     found = detections([[3.0], [1.0]], [0, 0], [[True], [False]])
     right, _ = matched(found, np.array([5.0]))
     assert right.tolist() == [[True, False]] and precision(found, 5) == pytest.approx(1)
@@ -81,7 +81,7 @@ def test_a_draw_is_what_a_data_set_of_its_pictures_would_give() -> None:
     found = detections(np.where(target[picture], errors, FAR).tolist(), picture.tolist(), target.tolist())
     for drawn in draws(6, 20, seed=1):
         copies = np.repeat(np.arange(6), drawn)
-        rows = [(row, copy) for row in range(12) for copy in np.flatnonzero(copies == picture[row])]
+        rows = [(row, copy) for row in range(12) for copy in np.flatnonzero(copies == picture[row]).tolist()]
         again = detections([found.errors[row].tolist() for row, _ in rows], [copy for _, copy in rows],
                            target[copies].tolist())  # fmt: skip
         expected = precision(again, 2, np.ones((1, 6), int))
