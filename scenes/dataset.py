@@ -65,9 +65,11 @@ def describe(
 
 
 def settings_of(config: SceneConfig) -> dict[str, Any]:
-    """A scene's settings, without what varies where nothing does: such data sets are what they were before; and without
-    what a model is given of the pictures' worlds, which decides nothing of a data set."""
+    """A scene's settings, without what varies where nothing does and without intrinsics where there are none: such data
+    sets are what they were before; and without what a model is given of the pictures' worlds, which decides nothing."""
     left_out = {"view"} if config.vary else {"view", "vary"}
+    if config.intrinsics is None:
+        left_out.add("intrinsics")
     return {name: value for name, value in asdict(config).items() if name not in left_out}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -25,7 +25,8 @@ REMEMBERED = 64  # views, so that a batch of scenes and its views, asked for one
 class SceneConfig(Layout):
     """What configs/scene/*.yaml fills. Lengths in metres, angles in degrees, colours in [0, 1].
 
-    image_size: of the pictures in pixels: the side of a square, or [height, width]; background: colour of the table
+    image_size: of the pictures in pixels: the side of a square, or [height, width]; intrinsics: fx, fy, cx, cy of the
+    camera in pixels of that size, as in `Camera`, None for those of field_of_view; background: colour of the table
     top, which fills the picture; light: direction towards it, world axes, of any length; ambient, diffuse: its parts,
     together 1 at most; vary: what differs from picture to picture, nothing by default; view: what of that a model is
     given, and what it reads off the picture; the rules of the table: see
@@ -38,6 +39,7 @@ class SceneConfig(Layout):
     camera_position: tuple[float, float, float] = (0.0, -0.92, 1.27)
     camera_target: tuple[float, float, float] = (0.0, -0.02, 0.0)
     field_of_view: float = 32.0
+    intrinsics: tuple[float, float, float, float] | None = None
     background: tuple[float, float, float] = (0.10, 0.11, 0.13)
     light: tuple[float, float, float] = LIGHT
     ambient: float = AMBIENT
@@ -49,6 +51,11 @@ class SceneConfig(Layout):
         super().__post_init__()
         for name in ("camera_position", "camera_target", "background", "light"):
             setattr(self, name, numbers(name, getattr(self, name), 3))
+        if self.intrinsics is not None:
+            fx, fy, cx, cy = numbers("intrinsics", self.intrinsics, 4)
+            self.intrinsics = fx, fy, cx, cy
+            wanted = "fx, fy, cx, cy in pixels, the focal lengths above 0"
+            require(min(fx, fy) > 0, "intrinsics", self.intrinsics, wanted)
         if isinstance(self.image_size, Sequence) and not isinstance(self.image_size, str):
             self.image_size = list(self.image_size)
         sides = self.image_size if isinstance(self.image_size, list) else [self.image_size] * 2
@@ -72,6 +79,16 @@ class SceneConfig(Layout):
         return self.image_size if isinstance(self.image_size, int) else self.image_size[1]
 
 
+def camera_of(config: SceneConfig) -> Camera:
+    """The configured camera; it looks at camera_target in the middle of the picture, or at cx, cy where it has
+    intrinsics of its own."""
+    place = config.camera_position, config.camera_target
+    camera = Camera.look_at(*place, config.field_of_view, config.height, config.width)
+    if config.intrinsics is None:
+        return camera
+    return replace(camera, intrinsics=np.array(config.intrinsics))
+
+
 class Scene:
     """Everything there is to know about a scene but its pictures: catalogue, layout, and the view of each picture.
 
@@ -83,8 +100,7 @@ class Scene:
         self.config = config
         self.catalogue = catalogue(config.catalogue)
         self.layout: Layout = config
-        place = config.camera_position, config.camera_target
-        self.camera = Camera.look_at(*place, config.field_of_view, config.height, config.width)
+        self.camera = camera_of(config)
         light = config.light, config.ambient, config.diffuse
         self.configured = View.of(self.camera, *light, background=config.background)
         check_count(self.layout, self.catalogue, config.max_objects)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from scenes.errors import UserError
 from scenes.scene import Scene, SceneConfig
 from scenes.view import View
 
@@ -25,6 +26,7 @@ class SceneChange:
     camera_position: tuple[float, float, float] | None = None
     camera_target: tuple[float, float, float] | None = None
     field_of_view: float | None = None
+    intrinsics: tuple[float, float, float, float] | None = None
     camera_known: bool = True
 
     def changes(self) -> dict[str, Any]:
@@ -34,7 +36,9 @@ class SceneChange:
         return given
 
     def applied(self, trained: SceneConfig) -> SceneConfig:
-        """The scene to test on."""
+        """The scene to test on. UserError for a field of view beside intrinsics, which would not be seen."""
+        if self.field_of_view is not None and (self.intrinsics or trained.intrinsics):
+            raise UserError("scene.field_of_view changes nothing where a camera has scene.intrinsics: change those")
         return replace(trained, **self.changes())
 
     def known_view(self, trained: Scene, view: View) -> View:
