@@ -95,6 +95,8 @@ class Posterior(nn.Module):
     """The network. `prior` gives the box of positions, `latents` the table of what is read off each object;
     `unexplained` is where it looks."""
 
+    symmetries: Tensor
+
     def __init__(
         self,
         config: PosteriorConfig,
@@ -106,6 +108,7 @@ class Posterior(nn.Module):
         super().__init__()
         self.config, self.identities, self.prior = config, len(catalogue), prior
         self.radii = [mesh.inner_radius for mesh in catalogue.meshes]
+        self.register_buffer("symmetries", torch.tensor(catalogue.symmetries), persistent=False)
         identities = self.identities
         self.encoder = Encoder(config.stem, config.channels, unexplained)
         channels, hidden = self.encoder.channels, config.hidden

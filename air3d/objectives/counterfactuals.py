@@ -8,6 +8,7 @@ take the expectation over them exactly, and the wake-phase term says where they 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from air3d.model.air import Air, Place, Step
 from air3d.model.batches import select_rows
+from air3d.model.comparison import compare_identities
 from air3d.model.distributions import Choice, wake_cross_entropy
 from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Sample, sample_of
@@ -53,11 +55,10 @@ class CounterfactualEvaluator:
             expectation, cross_entropy = self.yaw_expectation(step)
             yaw = expectation if wanted.yaw else None
             wake_phase.append(cross_entropy)
-        if wanted.identity or wanted.wake_phase:
-            rows = step if wanted.identity else select_rows(step, step.first)
-            expectation, cross_entropy = self.identity_expectation(rows)
-            identity = expectation if wanted.identity else None
-            wake_phase.append(cross_entropy[step.first] if wanted.identity else cross_entropy)
+        if wanted.identity:
+            identity = self.identity_expectation(step)
+        if wanted.wake_phase:
+            wake_phase.append(self.identity_cross_entropy(select_rows(step, step.first)))
         return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if wanted.wake_phase else None)
 
     def yaw_expectation(self, step: Step) -> tuple[Float[Tensor, " picture"], Float[Tensor, " picture"]]:
@@ -84,19 +85,21 @@ class CounterfactualEvaluator:
         turned = Objects.join([replace(objects, rotation=yaw[:, None]) for yaw in yaws.T])
         return self.air.gains(place, turned, [self.sigma, self.coarse])
 
-    def identity_expectation(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """E F_t over the identities of each object, less the F_t of the one that was drawn; and their wake-phase
-        cross-entropy."""
-        choice, (values, coarse) = step.proposal.identity, self.per_identity(step)
-        if choice.log_prior is not None:  # the divergence, the same for all of them, has it; their odds have not
-            coarse = coarse + choice.log_prior
+    def identity_expectation(self, step: Step) -> Float[Tensor, " batch"]:
+        """E F_t over the identities of each object, less the F_t of the one that was drawn."""
+        choice, values = step.proposal.identity, self.per_identity(step)
         values = values - values.gather(-1, drawn(step).choices["identity"][:, None])
-        return (choice.probs * values).sum(-1), wake_cross_entropy(coarse, choice.logits)
+        return (choice.probs * values).sum(-1)
+
+    def identity_cross_entropy(self, step: Step) -> Float[Tensor, " batch"]:
+        """The wake-phase cross-entropy of the identities, each where it fits the picture about best."""
+        gains = partial(self.air.gains, step.place)
+        asked = self.air.posterior, step.proposal, step.closeup, step.believed
+        return wake_cross_entropy(compare_identities(*asked, gains, self.coarse), step.proposal.identity.logits)
 
     @torch.no_grad()
-    def per_identity(self, step: Step) -> list[Tensor]:
-        """F_t - F_{t-1} of each object, had it been a k: log p(x | .., k) less that without it and less what a k costs;
-        for both pixel noises.
+    def per_identity(self, step: Step) -> Float[Tensor, "batch identity"]:
+        """F_t - F_{t-1} of each object, had it been a k: log p(x | .., k) less that without it and less what a k costs.
 
         Another identity has another distribution over poses, and gets a draw of its own from it. It would be as right
         with fresh random numbers; with those of the object that was drawn, the difference is mostly the identity's.
@@ -105,8 +108,7 @@ class CounterfactualEvaluator:
         each = [drawn(step), *(self.instead(step, (identity + k) % kinds) for k in range(1, kinds))]
         tried, cost = Objects.join([one.objects for one in each]), torch.stack([one.kl for one in each], 1)
         order = (torch.arange(kinds, device=cost.device) - identity[:, None]) % kinds
-        gains = self.air.gains(step.place, tried, [self.sigma, self.coarse])
-        return [(gain - cost).gather(1, order) for gain in gains]
+        return (self.air.gains(step.place, tried, [self.sigma])[0] - cost).gather(1, order)
 
     def instead(self, step: Step, identity: Int[Tensor, " batch"]) -> Sample:
         """An object of that identity in the place of the one that was drawn."""

@@ -81,8 +81,7 @@ def test_each_identity_less_its_own_colour(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(counterfactuals, "sample_of", kept)
     with torch.no_grad():
-        (found, coarse), kinds = ask.per_identity(step), step.proposal.identity.logits.shape[-1]
-        assert torch.equal(found, coarse), "no other noise is asked for"
+        found, kinds = ask.per_identity(step), step.proposal.identity.logits.shape[-1]
         assert len(others) == kinds - 1
         for other in (drawn, *others):
             expected = by_hand(model, step.place, other.objects) - without(step) - other.kl

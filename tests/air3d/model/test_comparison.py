@@ -1,0 +1,93 @@
+"""Each identity where it fits about best, against whole pictures painted one by one, and against draws."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import small_run
+from torch import Tensor
+
+from air3d.model.air import Air, Step
+from air3d.model.comparison import Hypotheses, compare_identities, shown
+from air3d.model.policies import sample
+from air3d.objectives.counterfactuals import CounterfactualEvaluator
+from air3d.training.run import Run
+from renderers.convert import to_torch
+from scenes.objects import Objects
+
+SIGMA, BINS = 0.3, 12
+
+
+def first_step(run: Run, identity: str, count: int = 8) -> tuple[Step, Objects]:
+    """An untrained network before tables of one object of that identity, its attention led to where it stands."""
+    torch.manual_seed(0)
+    truth, view = to_torch(run.scene.batch(0, range(count), 1)), to_torch(run.scene.views(0, range(count)))
+    truth.identity[:, 0] = run.scene.catalogue.names.index(identity)
+    pictures = run.model.generate(truth, view)
+    step = next(run.model.unroll(pictures, view, 1, sample, 1, pictures, SIGMA))
+    shares = run.model.prior.to_unit(truth.position[:, 0])[:, :2]
+    step.proposal.place = shares + 0.01 * torch.randn_like(shares)
+    return step, truth
+
+
+def compared(model: Air, step: Step) -> Tensor:
+    gains = partial(model.gains, step.place)
+    return compare_identities(model.posterior, step.proposal, step.closeup, step.believed, gains, SIGMA)
+
+
+@pytest.mark.parametrize("identity", ["plate", "saucepan"])
+def test_it_is_the_best_of_what_was_painted(tmp_path: Path, identity: str) -> None:
+    run = small_run(tmp_path, "scene=tabletop")
+    model, (step, _) = run.model, first_step(run, identity, 3)
+    with torch.no_grad():
+        found = compared(model, step)
+        tries = Hypotheses(model.posterior, step.proposal, step.closeup, step.believed)
+        empty = model.log_likelihood(
+            model.renderer.develop(step.place.before, step.place.view), step.place.pictures, SIGMA
+        )
+
+        def worth(k: int, yaw: Tensor, position: Tensor) -> Tensor:
+            one = Objects(torch.full((3, 1), k), position[:, None], yaw[:, None], torch.ones(3, 1))
+            return model.log_likelihood(model.paint(step.place, one).image, step.place.pictures, SIGMA) - empty
+
+        for k, fold in enumerate(run.scene.catalogue.symmetries):
+            middle, bins = tries.values["position"][:, k], BINS if fold else 1
+            turned = torch.stack([worth(k, tries.middles[:, k, bin], middle) for bin in range(bins)], 1)
+            best, bin = turned.max(1)
+            yaw = tries.middles[:, k].gather(1, bin[:, None])[:, 0]
+            moved = torch.stack([worth(k, yaw, tries.around[:, k, way]) for way in range(4)], 1).amax(1)
+            expected = turned.logsumexp(1) - math.log(bins) + (moved - best).clamp_min(0) - tries.cost[:, k]
+            torch.testing.assert_close(found[:, k], expected, rtol=1e-4, atol=0.02)
+
+
+def test_a_saucepan_in_any_yaw_is_a_saucepan(tmp_path: Path) -> None:
+    """Where draws of an untrained network say anything else."""
+    run = small_run(tmp_path, "scene=tabletop")
+    step, truth = first_step(run, "saucepan", 24)
+    with torch.no_grad():
+        found = compared(run.model, step).argmax(-1)
+        draws = CounterfactualEvaluator(run.model, run.scene.catalogue.symmetries, SIGMA).per_identity(step).argmax(-1)
+    right = [(each == truth.identity[:, 0]).float().mean().item() for each in (found, draws)]
+    print("right of each at its best, and of draws:", right)
+    assert right[0] > right[1] + 0.2
+
+
+def test_places_lie_in_the_width_of_q(tmp_path: Path) -> None:
+    run = small_run(tmp_path, "scene=tabletop")
+    step, _ = first_step(run, "mug", 2)
+    with torch.no_grad():
+        tries = Hypotheses(run.model.posterior, step.proposal, step.closeup, step.believed)
+        pose = run.model.posterior.pose(step.proposal, torch.full((2,), 2), step.closeup, step.believed)
+        box = pose["position"].box  # type: ignore[attr-defined]
+        places = run.model.prior.to_unit(tries.around[:, 2]).clamp(1e-4, 1 - 1e-4).logit()[..., :2]
+    off = (places - box.mean[:, None, :2]) / box.std[:, None, :2]
+    expected = 3**0.5 * torch.tensor([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    torch.testing.assert_close(off, expected.expand_as(off), rtol=1e-2, atol=1e-2)
+
+
+def test_bins_that_show_all_there_is_to_see() -> None:
+    assert shown(torch.tensor([0, 1, 2, 3, 4, 5, 6]), BINS).tolist() == [1, 12, 6, 4, 3, 12, 2]
