@@ -16,8 +16,10 @@ from air3d.evaluation.calibration_scenes import calibrate
 from air3d.gradients import GradientConfig
 from air3d.inference.predictions import predict
 from air3d.inference.serialization import Serializer, scene_text
+from air3d.model.air import Air
 from air3d.model.batches import concatenate, select_rows
 from air3d.model.distributions import Choice
+from air3d.model.latents.position import BasePoint
 from air3d.objectives.counterfactuals import CounterfactualEvaluator
 from air3d.objectives.elbo import Elbo
 from air3d.objectives.weights import Weights
@@ -91,8 +93,9 @@ def test_where_the_picture_says_nothing_the_wake_phase_draws_identities_to_their
     with torch.no_grad():
         head.weight.zero_()
         head.bias.zero_()
-    nothing = [torch.zeros(8, 3)] * 2
-    monkeypatch.setattr(CounterfactualEvaluator, "per_identity", lambda *_: nothing)
+    monkeypatch.setattr(Air, "gains", lambda *asked: [torch.zeros(asked[2].presence.shape)] * len(asked[3]))
+    monkeypatch.setattr(BasePoint, "mode_kl", lambda base_point: torch.zeros(len(base_point.box.mean)))
+    monkeypatch.setattr(CounterfactualEvaluator, "per_identity", lambda *_: torch.zeros(8, 3))
     elbo = Elbo(run.model, GradientConfig("local_expectation", 2, sum_yaw=False), run.scene.catalogue.symmetries)
     pictures, view, _ = example(run, 4)
     terms = elbo.terms(pictures, view, Weights(sigma=0.1, wake_phase=1.0), pictures)
