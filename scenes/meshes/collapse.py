@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -61,7 +62,7 @@ class Collapse:
         self.quadrics = [tuple(row) for row in quadrics(solid, kept).tolist()]
         self.stamp = [0] * len(self.points)
         self.unseen = (FINE * float(solid.extents.max())) ** 2 * float(solid.area) / FACES
-        self.heap: list[tuple[float, int, int, int, int, Point, int]] = []
+        self.heap: list[Any] = []
         for first, second in np.asarray(solid.edges_unique).tolist():
             self.push(first, second)
 

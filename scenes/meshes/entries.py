@@ -23,8 +23,9 @@ from scenes.meshes.repair import pieces, welded, wound
 from scenes.meshes.thickness import thickened
 from scenes.meshes.thin import simplified
 from scenes.meshes.units import not_flat, scale, up_axis, upright
+from scenes.meshes.visible import Seen
 
-HIDDEN = 1e-9
+HIDDEN = 0.005
 """Share of directions from which a face is seen, below which it is not."""
 
 BEHIND = 0.02
@@ -108,11 +109,11 @@ def prepare(folder: Path, found: Found, name: str, told: Override, reading: Read
     parts = [replace(part, vertices=part.vertices * metres @ turn.T) for part in parts]
     solid = trimesh.Trimesh(solid.vertices * metres @ turn.T, solid.faces, process=False)
     solid, looked, turned = wound(solid)
-    shown = looked.front + looked.back > HIDDEN
-    shown |= np.isin(solid.faces, solid.faces[shown]).any(1)  # a hole costs more than a triangle
+    closed, piece = pieces(solid)
+    shown = outside_of(solid, looked, piece)
     outside = trimesh.Trimesh(solid.vertices, solid.faces[shown], process=False)
     outside.remove_unreferenced_vertices()
-    behind = (looked.back > BEHIND) & open_faces(solid)
+    behind = (looked.back > BEHIND) & ~closed[piece]
     outside = thickened(outside, looked.front[shown])
     points = painted(outside, numbers[shown], parts, behind[shown])
     if told.colour is not None:
@@ -136,10 +137,14 @@ def prepare(folder: Path, found: Found, name: str, told: Override, reading: Read
     return Prepared(name, solid, thin, colours, back, placement, line)
 
 
-def open_faces(solid: trimesh.Trimesh) -> np.ndarray:
-    """Whether each face belongs to a piece that is not closed, [F]."""
-    closed, piece = pieces(solid)
-    return ~closed[piece]
+def outside_of(solid: trimesh.Trimesh, looked: Seen, piece: np.ndarray) -> np.ndarray:
+    """Which faces [F] are seen from somewhere, with those beside them: a hole costs more than a triangle. piece [F]."""
+    share = looked.front + looked.back
+    shown = share > HIDDEN
+    shown |= np.isin(solid.faces, solid.faces[shown]).any(1)
+    areas = np.asarray(solid.area_faces)
+    of_pieces = np.bincount(piece, share * areas) / np.bincount(piece, areas)
+    return shown & (of_pieces > HIDDEN)[piece]
 
 
 def entries(prepared: Prepared, told: Override, reading: Reading) -> Iterator[Mesh]:

@@ -14,6 +14,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
+from trimesh.visual.material import PBRMaterial
 
 from scenes.meshes.files import KINDS, Unusable, read_inside
 from scenes.meshes.heads import MOST_ELEMENTS, check_head
@@ -114,7 +115,7 @@ def colours_of(mesh: trimesh.Trimesh, faces: np.ndarray) -> tuple[np.ndarray, bo
 
 def factor(material: Any) -> np.ndarray | None:
     """The colour of a material, 3, which its texture is multiplied by; None where it says none."""
-    if isinstance(material, trimesh.visual.material.PBRMaterial):
+    if isinstance(material, PBRMaterial):
         told = material.baseColorFactor
         return np.ones(3) if told is None else unit(np.asarray(told)) ** (1 / GAMMA)
     given = material.kwargs.get("kd")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import trimesh
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from scenes.meshes.load import Part
 from scenes.meshes.visible import at, scattered
@@ -90,7 +90,7 @@ def texels(part: Part, row: np.ndarray, share: np.ndarray, corners: np.ndarray, 
 
 def pyramid(texture: np.ndarray) -> list[np.ndarray]:
     """The texture, and it averaged over 2 x 2, 4 x 4, ... texels."""
-    pictures = [texture.astype(np.float32)]
+    pictures: list[np.ndarray] = [texture.astype(np.float32)]
     while min(pictures[-1].shape[:2]) > 1:
         last = pictures[-1]
         last = last[: last.shape[0] // 2 * 2, : last.shape[1] // 2 * 2]
@@ -108,14 +108,14 @@ def owners(points: Points, solid: trimesh.Trimesh) -> Int[np.ndarray, "point"]:
     triangles = np.repeat(np.asarray(solid.triangles), len(shares), axis=0)
     probes = at(triangles, np.tile(shares, (len(solid.faces), 1)))
     normals = np.repeat(np.asarray(solid.face_normals), len(shares), axis=0)
-    tree = cKDTree(np.concatenate([probes, reach * normals], 1))
+    tree = KDTree(np.concatenate([probes, reach * normals], 1))
     return tree.query(np.concatenate([points.places, reach * points.normals], 1))[1] // len(shares)
 
 
 def nearest_points(points: Points, solid: trimesh.Trimesh, faces: np.ndarray) -> np.ndarray:
     """The point nearest to the middle of each of these faces, of those that look the same way."""
     reach = APART * float(np.linalg.norm(solid.extents)) / 2
-    tree = cKDTree(np.concatenate([points.places, reach * points.normals], 1))
+    tree = KDTree(np.concatenate([points.places, reach * points.normals], 1))
     middles, normals = np.asarray(solid.triangles_center)[faces], np.asarray(solid.face_normals)[faces]
     return tree.query(np.concatenate([middles, reach * normals], 1))[1]
 

@@ -82,7 +82,7 @@ def alike(solid: trimesh.Trimesh) -> np.ndarray:
         if not done[face]:
             order, before = breadth_first_order(graph, face, directed=False)
             done[order] = True
-            steps = np.asarray(graph[order[1:], before[order[1:]]]).reshape(-1) == 2
+            steps = np.asarray(graph[order[1:], before[order[1:]]]).reshape(-1) == 2  # pyright: ignore[reportIndexIssue]
             for each, other, step in zip(order[1:], before[order[1:]], steps, strict=True):
                 turned[each] = turned[other] ^ step
     faces[turned] = faces[turned][:, ::-1]

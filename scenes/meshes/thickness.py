@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import trimesh
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from scenes.meshes.visible import scattered
 
@@ -29,7 +29,7 @@ def thickened(solid: trimesh.Trimesh, front: Float[np.ndarray, "face"]) -> trime
     weights = np.repeat(solid.area_faces, 3)
     corner = np.asarray(solid.faces).reshape(-1)
     shown = np.bincount(corner, weights * np.repeat(front, 3), len(own)) / np.bincount(corner, weights, len(own))
-    tree = cKDTree(np.concatenate([points, thick * normals], 1))
+    tree = KDTree(np.concatenate([points, thick * normals], 1))
     distance, other = tree.query(np.concatenate([solid.vertices, -thick * own], 1), NEAREST)
     across = np.einsum("vd,vkd->vk", own, np.asarray(solid.vertices)[:, None] - points[other])
     wall = (np.einsum("vd,vkd->vk", own, normals[other]) < OPPOSITE) & (across > 0) & (across < thick)

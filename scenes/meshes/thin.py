@@ -55,8 +55,8 @@ def roughly(solid: trimesh.Trimesh, budget: int) -> trimesh.Trimesh:
     if len(solid.faces) <= budget:
         return solid
     low, size = solid.bounds[0], INNER / float(solid.extents.max())
-    points = np.asarray((solid.vertices - low) * size, np.float32)
-    points, faces = fast_simplification.simplify(points, np.asarray(solid.faces, np.int32), target_count=budget)
+    points, faces = (solid.vertices - low) * size, np.asarray(solid.faces)
+    points, faces = fast_simplification.simplify(points, faces, target_count=budget)[:2]
     return sound(np.asarray(points, float) / size + low, np.asarray(faces))
 
 

@@ -9,6 +9,9 @@ import trimesh
 from jaxtyping import Float
 
 POINTS = 40_000
+CELL = 2.5
+"""Side of a cell beside the distance between points: in one of five hundred cells of a surface there is none."""
+
 GRAZING = 0.1
 """Cosine of the flattest angle at which a face still counts as seen."""
 
@@ -32,7 +35,7 @@ def seen(solid: trimesh.Trimesh) -> Seen:
     front, back = np.zeros(len(points)), np.zeros(len(points))
     for direction in directions:
         facing = normals @ direction
-        shown = unhidden(points, facing, direction, 1.5 * spacing)
+        shown = unhidden(points, facing, direction, CELL * spacing)
         front += shown & (facing > GRAZING)
         back += shown & (facing < -GRAZING)
     count = np.bincount(face, minlength=len(solid.faces)) * len(directions)
