@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from scenes.meshes.load import load
 from scenes.meshes.overrides import Override, overrides
 from scenes.meshes.paint import painted
 from scenes.meshes.repair import pieces, welded, wound
+from scenes.meshes.standing import on_faces
 from scenes.meshes.thickness import thickened
 from scenes.meshes.thin import simplified
 from scenes.meshes.units import not_flat, scale, up_axis, upright
@@ -85,8 +85,9 @@ def understood(folder: Path, reading: Reading, found: tuple[Found, ...], files: 
             if name in names:
                 raise Unusable(f"has the name of {names[name]}: give it another name in meshes.yaml")
             prepared = prepare(folder, each, name, told, reading)
-            meshes += entries(prepared, told, reading)
-            lines.append(prepared.line)
+            standing, notes = entries(prepared, told, reading)
+            meshes += standing
+            lines.append("; ".join([prepared.line, *notes]))
             names[name] = each.path.as_posix()
         except Unusable as reason:
             left_out.append(f"{plain_name(each.path.as_posix())}: left out, it {reason}")
@@ -147,16 +148,27 @@ def outside_of(solid: trimesh.Trimesh, looked: Seen, piece: np.ndarray) -> np.nd
     return shown & (of_pieces > HIDDEN)[piece]
 
 
-def entries(prepared: Prepared, told: Override, reading: Reading) -> Iterator[Mesh]:
-    """The mesh on each face that it may rest on."""
-    symmetry = 1 if told.symmetry is None else told.symmetry
-    solid = prepared.thin.copy()
-    down = np.array([*(-middle(solid)), -solid.bounds[0, 2]])
+def entries(prepared: Prepared, told: Override, reading: Reading) -> tuple[list[Mesh], list[str]]:
+    """The mesh on each face that it may rest on, and what there is to say about that. Unusable where it is to rest on a
+    face that there is not."""
+    thin, solid = prepared.thin.copy(), prepared.solid.copy()
+    down = np.array([*(-middle(thin)), -thin.bounds[0, 2]])
+    thin.apply_translation(down)
     solid.apply_translation(down)
     placement = prepared.placement.copy()
     placement[:3, 3] += down
-    mesh = assembled(prepared.name, solid, prepared.colours, prepared.back, symmetry)
-    yield replace(mesh, placement=placement)
+    mesh = replace(assembled(prepared.name, thin, prepared.colours, prepared.back), placement=placement)
+    upright = reading.resting == "upright" and told.rest is None
+    standing, said = on_faces(mesh, solid, reading.least_weight, upright)
+    if told.rest is not None:
+        if wrong := sorted(set(told.rest) - {each.face for each in standing}):
+            raise Unusable(f"rests on faces 0 to {len(standing) - 1}, and not on {wrong[0]} as meshes.yaml says")
+        standing = [each for each in standing if each.face in told.rest]
+        total = sum(each.weight for each in standing)
+        standing = [replace(each, weight=each.weight / total) for each in standing]
+    if told.symmetry is not None and standing[0].face == 0:
+        standing[0] = replace(standing[0], symmetry=told.symmetry)
+    return standing, said
 
 
 def middle(solid: trimesh.Trimesh) -> np.ndarray:

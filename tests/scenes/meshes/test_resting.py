@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 
 from scenes.catalogue import Catalogue, catalogue
+from scenes.errors import UserError
 from scenes.mesh import Mesh
 from scenes.meshes.drops import drops
+from scenes.meshes.entries import Reading, understand
 from scenes.meshes.resting import resting_faces
 from scenes.meshes.standing import on_faces
 
@@ -161,3 +164,17 @@ def test_drops_end_as_trimesh_says(seed: int):
     order = np.argsort(-weights)
     np.testing.assert_allclose(weights[order], theirs, atol=1e-6)
     np.testing.assert_allclose(downs[order], -motions[:, 2, :3], atol=1e-4)
+
+
+def test_a_folders_meshes_stand_on_all_their_faces(tmp_path: Path):
+    """Or on those that meshes.yaml names, with the probabilities that these have among themselves."""
+    create.box([0.10, 0.06, 0.04]).export(tmp_path / "box.ply")
+    read = partial(understand, tmp_path, Reading(up="z", resting="stable"))
+    assert [round(mesh.weight, 2) for mesh in read().catalogue.meshes] == [0.56, 0.32, 0.12]
+    assert [mesh.face for mesh in understand(tmp_path, Reading(up="z")).catalogue.meshes] == [0]
+    (tmp_path / "meshes.yaml").write_text("box.ply: {rest: [0, 2]}")
+    meshes = read().catalogue.meshes
+    assert [(mesh.face, round(mesh.weight, 2)) for mesh in meshes] == [(0, 0.82), (2, 0.18)]
+    (tmp_path / "meshes.yaml").write_text("box.ply: {rest: [3]}")
+    with pytest.raises(UserError, match="rests on faces 0 to 2, and not on 3"):
+        read()
