@@ -139,21 +139,15 @@ class Renderer(nn.Module):
         objects: Objects,
         view: View,
         pictures: Float[Tensor, "batch height width 3"],
-        fronts: bool = True,
     ) -> Touched:
         """What each object of a picture would change if it alone were painted onto the canvas; without gradient. Those
-        that are not present change nothing. Without `fronts` those are not asked for, and may be zeros."""
-        old = (pictures - self.develop(canvas, view)).square().sum(-1).flatten(1)
-        each = []
+        that are not present change nothing."""
+        lacking, fronts = [], []
         for slot in range(objects.slots):
-            after = self.paint(canvas, objects.slot(slot), view)
-            if fronts:
-                last = self.last(canvas, after, view, pictures)
-                image, front = last.image, last.front
-            else:
-                image, front = self.develop(after, view), torch.zeros_like(pictures)
-            each.append(Touched(old, (pictures - image).flatten(1, 2), front.flatten(1, 2)))
-        return Touched.stack(each)
+            last = self.last(canvas, self.paint(canvas, objects.slot(slot), view), view, pictures)
+            lacking.append(pictures - last.image)
+            fronts.append(last.front)
+        return Touched.whole((pictures - self.develop(canvas, view)).square().sum(-1), lacking, fronts)
 
     def render(self, objects: Objects, view: View) -> Float[Tensor, "batch height width 3"]:
         """The pictures of whole scenes, all objects in one pass."""

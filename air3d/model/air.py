@@ -189,15 +189,17 @@ class Air(nn.Module):
         """By how many nats each of these objects, alone, would explain the pictures better than the canvas does; each
         in the colour that explains them best, less what that costs. For each pixel noise."""
         prior, share = self.world.colours(place.told), self.world.states.outliers
-        touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures, prior is not None)
-        square, product = touched.front.square().sum(2), (touched.front * touched.lacking).sum(2)
+        touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures)
+        lacking, front = touched.lacking, touched.front
+        if prior is not None:
+            square, product = touched.summed(front.square()), touched.summed(front * lacking)
         gains: dict[float, Tensor] = {}
         for sigma in set(sigmas):
-            lacking, cost = touched.lacking, 0.0
+            left, cost = lacking, 0.0
             if prior is not None:
                 excess, cost = prior.posterior(square, product, sigma)
-                lacking = lacking - excess[:, :, None] * touched.front
-            gains[sigma] = gain(touched.before, lacking.square().sum(-1), sigma, share) - cost
+                left = lacking - touched.spread(excess) * front
+            gains[sigma] = touched.summed(gain(touched.before, left.square().sum(-1), sigma, share)) - cost
         return [gains[sigma] for sigma in sigmas]
 
     def log_likelihood(

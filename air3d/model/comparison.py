@@ -9,16 +9,17 @@ ten kinds of crockery became three (docs/method.md).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from air3d.model.batches import tree_map
 from air3d.model.latents.position import BasePoint
-from air3d.model.policies import Gains
-from air3d.model.posterior import Pose, Posterior, Proposal
+from air3d.model.latents.rotation import Yaw
+from air3d.model.policies import Gains, total
+from air3d.model.posterior import Posterior, Proposal
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -67,14 +68,18 @@ class Hypotheses:
     """
 
     def __init__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> None:
-        rows = torch.zeros_like(proposal.presence_logit, dtype=torch.long)
-        poses = [posterior.pose(proposal, rows + k, closeup, view) for k in range(posterior.identities)]
-        self.values = {name: each(poses, lambda q: q.mode(), name) for name in poses[0] if name != "rotation"}
-        self.cost = sum(each(poses, lambda q: q.mode_kl(), name) for name in self.values)
-        self.likeliest = each(poses, lambda q: q.mode(), "rotation")
-        self.middles = each(poses, lambda q: q.alternatives(torch.zeros_like(q.offset.mean)), "rotation")
-        self.around = each(poses, around, "position")
-        self.bins = shown(posterior.symmetries.to(rows.device), self.middles.shape[-1])
+        rows, kinds = len(closeup), posterior.identities
+        identity = torch.arange(kinds, device=closeup.device).repeat(rows)
+        several = tree_map(lambda tensor: tensor.repeat_interleave(kinds, 0), proposal)
+        pose = posterior.pose(several, identity, closeup, view.repeat(kinds))
+        yaw, place = pose.pop("rotation"), pose["position"]
+        assert isinstance(yaw, Yaw) and isinstance(place, BasePoint)
+        parted = partial(torch.unflatten, dim=0, sizes=(rows, kinds))
+        self.values = {name: parted(q.mode()) for name, q in pose.items()}
+        self.cost = parted(total([q.mode_kl() for q in pose.values()]))
+        self.likeliest, self.around = parted(yaw.mode()), parted(around(place))
+        self.middles = parted(yaw.alternatives(torch.zeros_like(yaw.offset.mean)))
+        self.bins = shown(posterior.symmetries, yaw.bins)
 
     def objects(self, identity: Int[Tensor, "batch try"], rotation: Tensor, **other: Tensor) -> Objects:
         """One object for each try; latents that are not given are in the middle."""
@@ -102,11 +107,6 @@ class Hypotheses:
         places = self.around[rows, identity]
         who, yaws = (x.expand(places.shape[:3]).flatten(1) for x in (identity[..., None], yaw))
         return gains(self.objects(who, yaws, position=places.flatten(1, 2)), [sigma])[0].view(places.shape[:3])
-
-
-def each(poses: Sequence[Pose], of: Callable[[Any], Tensor], name: str) -> Tensor:
-    """Something about a latent of every identity, [B, E, ...]."""
-    return torch.stack([of(pose[name]) for pose in poses], 1)
 
 
 def around(place: BasePoint) -> Float[Tensor, "batch 4 3"]:

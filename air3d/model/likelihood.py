@@ -58,15 +58,15 @@ def log_likelihood_with_outliers(
 
 
 def gain(
-    before: Float[Tensor, "*batch pixel"], after: Float[Tensor, "*batch pixel"], sigma: float, share: float
-) -> Float[Tensor, "*batch"]:
-    """By how many nats the likelihood with that `share` of outliers (0: the plain one) rises where the squared errors
-    of some pixels, summed over channels, go from `before` to `after`."""
+    before: Float[Tensor, "*pixel"], after: Float[Tensor, "*pixel"], sigma: float, share: float
+) -> Float[Tensor, "*pixel"]:
+    """By how many nats the likelihood of each pixel with that `share` of outliers (0: the plain one) rises where its
+    squared error, summed over channels, goes from `before` to `after`."""
     if not share:
-        return (before - after).sum(-1) / (2 * sigma**2)
+        return (before - after) / (2 * sigma**2)
     peak = math.log1p(-share) - 3 * (math.log(sigma) + 0.5 * math.log(2 * math.pi)) - math.log(share)
     explained = (F.softplus(peak - error / (2 * sigma**2)) for error in (after, before))
-    return torch.sub(*explained).sum(-1)
+    return torch.sub(*explained)
 
 
 def squared(difference: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:

@@ -231,11 +231,13 @@ class Posterior(nn.Module):
         self,
         proposal: Proposal,
         identity: Int[Tensor, " batch"],
-        closeup: Float[Tensor, "batch 6 height width"],
+        closeup: Float[Tensor, "picture 6 height width"],
         view: View,
         answering: bool = False,
     ) -> Pose:
-        """q of every latent of the attended object if it is a `identity`; `answering`: from as many looks as then."""
+        """q of every latent of the attended object if it is a `identity`; `answering`: from as many looks as then.
+
+        A picture may have several rows, one after the other, in all but `closeup`."""
         steps = (answering and self.config.inference_steps) or self.config.refinement_steps
         look = self.look_closer(proposal, identity, closeup, view, steps)
         return {name: latent(look) for name, latent in self.latents.items()}

@@ -54,10 +54,17 @@ class RingSampler(nn.Module):
         return seen[..., :2] * scale / seen[..., 2:].clamp_min(1e-3) + shift
 
     def forward(
-        self, images: Float[Tensor, "batch channel height width"], identity: Tensor, position: Tensor, view: View
+        self, images: Float[Tensor, "picture channel height width"], identity: Tensor, position: Tensor, view: View
     ) -> Float[Tensor, "batch channel ring angle"]:
-        grid = self.grid(identity, position, view)
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        """Of one place in each picture or of several, which then stand one after the other."""
+        grid = rearrange(
+            self.grid(identity, position, view),
+            "(picture place) ring angle xy -> picture (place ring) angle xy",
+            picture=len(images),
+        )
+        seen = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        places = len(identity) // max(len(images), 1)
+        return rearrange(seen, "picture channel (place ring) angle -> (picture place) channel ring angle", place=places)
 
 
 def through(view: View, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -100,11 +107,12 @@ class RingFeatures(nn.Module):
 
     def forward(
         self,
-        closeup: Float[Tensor, "batch 6 height width"],
+        closeup: Float[Tensor, "picture 6 height width"],
         identity: Int[Tensor, " batch"],
         position: Float[Tensor, "batch 3"],
         view: View,
     ) -> Float[Tensor, "batch feature bin"]:
+        """`view`: one row for each place; `closeup`: for each picture (`RingSampler`)."""
         seen = self.rings(closeup, identity, position, view)
         contrast = instance_normalise(rearrange(seen, "batch channel ring angle -> batch (channel ring) angle"))
         contrast = torch.cat([contrast, self.code.expand(len(contrast), -1, -1)], 1)

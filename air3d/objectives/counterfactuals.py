@@ -22,6 +22,9 @@ from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Sample, sample_of
 from scenes.objects import Objects
 
+HEARD = 0.02
+"""Probability of an object below which nobody asks which one it would be."""
+
 
 @dataclass
 class Counterfactuals:
@@ -92,10 +95,17 @@ class CounterfactualEvaluator:
         return (choice.probs * values).sum(-1)
 
     def identity_cross_entropy(self, step: Step) -> Float[Tensor, " batch"]:
-        """The wake-phase cross-entropy of the identities, each where it fits the picture about best."""
+        """The wake-phase cross-entropy of the identities, each where it fits the picture about best; 0 where an object
+        is so unlikely that it would not be heard."""
+        there = (step.proposal.presence_logit.sigmoid() > HEARD).nonzero()[:, 0]
+        nothing = torch.zeros_like(step.proposal.presence_logit)
+        if not len(there):
+            return nothing
+        step = select_rows(step, there)
         gains = partial(self.air.gains, step.place)
         asked = self.air.posterior, step.proposal, step.closeup, step.believed
-        return wake_cross_entropy(compare_identities(*asked, gains, self.coarse), step.proposal.identity.logits)
+        values = compare_identities(*asked, gains, self.coarse)
+        return nothing.index_put((there,), wake_cross_entropy(values, step.proposal.identity.logits))
 
     @torch.no_grad()
     def per_identity(self, step: Step) -> Float[Tensor, "batch identity"]:

@@ -56,35 +56,30 @@ def compared(canvas, pad, bare, gamma, picture, image, old, lacking, front):
 
 @kernel
 def alternatives_forward(
-    start, stop, canvas, background, pictures, vertices, colours, faces, face_count, identity, painted,
-    sigma, gamma, blur, znear, zfar, cull, number, before, lacking, front,
+    begin, stop, picture, canvas, background, pictures, vertices, colours, faces, face_count, identity,
+    sigma, gamma, blur, znear, zfar, cull, start, before, lacking, front,
 ):  # fmt: skip
-    """Each of A meshes alone on the canvas [B,H,W,6] -> how many pixels it touches, number [B,A], and of each of them
-    before [B,A,P], lacking and front [B,A,P,3]."""
+    """Each of N meshes alone on the canvas [B,H,W,6] of its picture [N] -> of each pixel that it touches, from its
+    start [N] on, before [P], lacking and front [P,3]."""
     height, width, patch_size = canvas.shape[1], canvas.shape[2], canvas.shape[3] + 2  # see ``expand``
     per_depth, queue, cursor, touched, pairs = prepare(FORWARD, znear, zfar)
     pad, image, old = np.empty(canvas.shape[1:], np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
-    for b in range(start, stop):
-        for a in range(identity.shape[1]):
-            if not painted[b, a]:
-                continue
-            mesh, count = faces[identity[b, a]], face_count[identity[b, a]]
-            row0, row1, col0, col1 = extent(vertices[b, a], math.sqrt(blur), height, width)
-            copied(pad, canvas[b], row0, row1, col0, col1)
-            cursor[:] = 0
-            while cursor[0] < count:
-                used = fill(queue, cursor, vertices[b, a], mesh, count, blur, cull, height, width)
-                met = expand(pairs, queue, used, vertices[b, a], mesh, colours[b, a], patch_size)
-                weigh(pairs, met, sigma, blur, height, width)
-                merge(pad, pairs, touched, touching_ones(pairs, met, touched), gamma, zfar, per_depth)
-            at = 0
-            for row in range(row0, row1):
-                table = table_of_row(background, b, row)
-                for col in range(col0, col1):
-                    if pad[row, col, 5] != canvas[b, row, col, 5]:
-                        before[b, a, at] = compared(
-                            canvas[b, row, col], pad[row, col], table[col if background.shape[2] > 1 else 0], gamma,
-                            pictures[b, row, col], image, old, lacking[b, a, at], front[b, a, at],
-                        )  # fmt: skip
-                        at += 1
-            number[b, a] = at
+    for n in range(begin, stop):
+        b, mesh, count, at = picture[n], faces[identity[n]], face_count[identity[n]], start[n]
+        row0, row1, col0, col1 = extent(vertices[n], math.sqrt(blur), height, width)
+        copied(pad, canvas[b], row0, row1, col0, col1)
+        cursor[:] = 0
+        while cursor[0] < count:
+            used = fill(queue, cursor, vertices[n], mesh, count, blur, cull, height, width)
+            met = expand(pairs, queue, used, vertices[n], mesh, colours[n], patch_size)
+            weigh(pairs, met, sigma, blur, height, width)
+            merge(pad, pairs, touched, touching_ones(pairs, met, touched), gamma, zfar, per_depth)
+        for row in range(row0, row1):
+            table = table_of_row(background, b, row)
+            for col in range(col0, col1):
+                if pad[row, col, 5] != canvas[b, row, col, 5]:
+                    before[at] = compared(
+                        canvas[b, row, col], pad[row, col], table[col if background.shape[2] > 1 else 0], gamma,
+                        pictures[b, row, col], image, old, lacking[at], front[at],
+                    )  # fmt: skip
+                    at += 1

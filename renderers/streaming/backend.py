@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from renderers.alternatives import Touched
-from renderers.base import FAR, NEAR, Renderer, empty_table, placed
+from renderers.base import FAR, NEAR, Renderer, empty_table, fitting, placed
 from renderers.memory import keep_freed_memory
 from renderers.projection import lenses, once
 from renderers.recolour import Last
@@ -73,33 +75,35 @@ class Streaming(Renderer):
         return Last(image, front, square, product)
 
     @torch.no_grad()
-    def alternatives(
-        self, canvas: Tensor, objects: Objects, view: View, pictures: Tensor, fronts: bool = True
-    ) -> Touched:
+    def alternatives(self, canvas: Tensor, objects: Objects, view: View, pictures: Tensor) -> Touched:
         """See ``Renderer.alternatives``; on the CPU the touched pixels alone."""
         if canvas.is_cuda or self.settings.antialias > 1:
-            return super().alternatives(canvas, objects, view, pictures, fronts)
-        entry, painted = self.entry(objects), objects.presence > 0.5
-        corners, colours = self.pose(objects, view, entry)
-        self.check(corners, objects, painted)
-        most = self.most_pixels(corners, painted, canvas)
-        shape = (*painted.shape, most)
-        number, before = torch.zeros(painted.shape, dtype=torch.int32), torch.zeros(shape)
-        lacking, front = torch.zeros(*shape, 3), torch.zeros(*shape, 3)
+            return super().alternatives(canvas, objects, view, pictures)
+        painted = objects.presence > 0.5
+        there, picture = objects.each(lambda _, array: array[painted][:, None]), painted.nonzero()[:, 0]
+        bare = replace(view, background=view.background.new_zeros(1, 3).expand(len(view), 3))  # those are large
+        entry, behind = self.entry(there), fitting(bare, len(canvas))[picture]
+        corners, colours = self.pose(there, behind, entry)
+        self.check(corners, there, there.presence > 0.5)
+        most = self.most_pixels(corners[:, 0], canvas)
+        start, pixels = most.cumsum(0) - most, int(most.sum())
+        before, lacking, front = torch.zeros(pixels), torch.zeros(pixels, 3), torch.zeros(pixels, 3)
         table = empty_table(view).to(canvas).contiguous()
         launch(
-            "alternatives_forward", canvas.contiguous(), table, pictures.contiguous(), corners, colours, self.faces,
-            self.face_count, entry, painted, *self.numbers, number, before, lacking, front,
+            "alternatives_forward", picture, canvas.contiguous(), table, pictures.contiguous(), corners[:, 0],
+            colours[:, 0], self.faces, self.face_count, entry[:, 0], *self.numbers, start, before, lacking, front,
         )  # fmt: skip
-        used = int(number.max())
-        return Touched(before[..., :used], lacking[..., :used, :], front[..., :used, :])
+        return Touched(before, lacking, front, torch.zeros_like(objects.identity).masked_scatter(painted, most))
 
-    def most_pixels(self, corners: Tensor, painted: Tensor, canvas: Tensor) -> int:
-        """No alternative touches more."""
-        height, width = canvas.shape[1:3]
-        low, high = corners[..., :2].amin(2), corners[..., :2].amax(2)
-        sides = (high - low + 2 * math.sqrt(self.settings.blur)) * (min(height, width) / 2) + 3
-        return min(height * width, math.ceil((sides.prod(-1) * painted).max().item()))
+    def most_pixels(self, corners: Float[Tensor, "object vertex 3"], canvas: Tensor) -> Int[Tensor, " object"]:
+        """None of them touches more: those of the box around it that lie in the picture."""
+        sides = torch.tensor(canvas.shape[1:3]).flip(0)  # width, height
+        reach, half = math.sqrt(self.settings.blur), sides.min() / 2
+        middle, low, high = (sides - 1) / 2, corners[..., :2].amin(1), corners[..., :2].amax(1)
+        # +x of a view is to the left, +y up
+        first = (middle - (high + reach) * half - 1).floor().clamp_min(0)
+        last = (middle - (low - reach) * half + 1).ceil().minimum(sides - 1)
+        return (last - first + 1).clamp_min(0).prod(-1).long()
 
     @property
     def numbers(self) -> tuple[Any, ...]:

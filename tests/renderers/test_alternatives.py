@@ -41,9 +41,9 @@ def sums(touched: Touched) -> dict[str, Tensor]:
     linear in it."""
     after = touched.lacking.square().sum(-1)
     return {
-        "square": touched.front.square().sum(2),
-        "product": (touched.front * touched.lacking).sum(2),
-        "gain": (-touched.before).expm1().sum(-1) - (-after).expm1().sum(-1),
+        "square": touched.summed(touched.front.square()),
+        "product": touched.summed(touched.front * touched.lacking),
+        "gain": touched.summed((-touched.before).expm1() - (-after).expm1()),
     }
 
 
@@ -71,8 +71,16 @@ def test_they_are_those_of_whole_pictures_in_every_backend(antialias: int) -> No
 def test_only_what_is_touched_is_written_out() -> None:
     renderer, canvas, objects, view, pictures = settings()["streaming"]
     found = renderer.alternatives(canvas, objects, view, pictures)
-    assert 10 < found.before.shape[-1] < HEIGHT * WIDTH / 2
-    assert found.lacking.shape == found.front.shape == (*found.before.shape, 3)
+    assert found.count.shape == objects.identity.shape and not found.count[1, 2]
+    assert (found.count[objects.presence > 0] > 10).all() and found.count.max() < HEIGHT * WIDTH / 2
+    assert len(found.before) == len(found.lacking) == len(found.front) == found.count.sum()
+
+
+def test_what_belongs_to_an_alternative_comes_to_its_pixels() -> None:
+    renderer, canvas, objects, view, pictures = settings()["streaming"]
+    found = renderer.alternatives(canvas, objects, view, pictures)
+    numbers = torch.arange(6.0).view(2, 3)
+    torch.testing.assert_close(found.summed(found.spread(numbers)), numbers * found.count)
 
 
 def test_objects_at_the_border_and_beyond_it_change_what_is_seen_of_them() -> None:
@@ -84,11 +92,11 @@ def test_objects_at_the_border_and_beyond_it_change_what_is_seen_of_them() -> No
     found = renderer.alternatives(canvas, moved, view, pictures)
     for slot in range(2):
         last = renderer.last(canvas, renderer.paint(canvas, moved.slot(slot), view), view, pictures)
-        torch.testing.assert_close(found.front[:, slot].square().sum(1), last.square, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(found.summed(found.front.square())[:, slot], last.square, rtol=1e-3, atol=1e-4)
 
 
 def test_where_nobody_is_present_nothing_is_touched() -> None:
     renderer, canvas, objects, view, pictures = settings()["streaming"]
     nobody = replace(objects, presence=torch.zeros_like(objects.presence))
     found = renderer.alternatives(canvas, nobody, view, pictures)
-    assert found.before.shape == (PICTURES, 3, 0) and found.front.shape == (PICTURES, 3, 0, 3)
+    assert len(found.before) == 0 and not found.count.any() and not found.summed(found.front).any()
