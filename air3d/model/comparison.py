@@ -23,10 +23,10 @@ from air3d.model.posterior import Posterior, Proposal
 from scenes.objects import Objects
 from scenes.view import View
 
-TURNED = 8
+TURNED = 6
 """Identities that are painted in every yaw bin: those that explain most in their likeliest one."""
 
-MOVED = 4
+MOVED = 3
 """Identities, of those, that are moved besides."""
 
 SIDEWAYS = math.sqrt(3)
