@@ -19,6 +19,7 @@ from scenes.meshes.load import load
 from scenes.meshes.overrides import Override, overrides
 from scenes.meshes.paint import painted
 from scenes.meshes.repair import pieces, welded, wound
+from scenes.meshes.sizes import listed_sizes, up_of
 from scenes.meshes.standing import on_faces
 from scenes.meshes.thickness import thickened
 from scenes.meshes.thin import simplified
@@ -74,7 +75,7 @@ def understand(folder: Path, reading: Reading) -> Understood:
 
 @lru_cache(8)
 def understood(folder: Path, reading: Reading, found: tuple[Found, ...], files: tuple[object, ...]) -> Understood:
-    said = overrides(folder, found)
+    said, listed = overrides(folder, found), listed_sizes(folder, found)
     meshes, lines, left_out, names = [], [], [], {}
     for each in found:
         told = said.get(each.path, Override())
@@ -84,7 +85,7 @@ def understood(folder: Path, reading: Reading, found: tuple[Found, ...], files: 
         try:
             if name in names:
                 raise Unusable(f"has the name of {names[name]}: give it another name in meshes.yaml")
-            prepared = prepare(folder, each, name, told, reading)
+            prepared = prepare(folder, each, name, told, reading, listed.get(each.path))
             standing, notes = entries(prepared, told, reading)
             meshes += standing
             lines.append("; ".join([prepared.line, *notes]))
@@ -97,14 +98,20 @@ def understood(folder: Path, reading: Reading, found: tuple[Found, ...], files: 
     return Understood(Catalogue(tuple(meshes)), tuple(lines), tuple(left_out))
 
 
-def prepare(folder: Path, found: Found, name: str, told: Override, reading: Reading) -> Prepared:
-    """One mesh read, put right and painted. Unusable, with the reason."""
+def prepare(
+    folder: Path, found: Found, name: str, told: Override, reading: Reading, listed: np.ndarray | None = None
+) -> Prepared:
+    """One mesh read, put right and painted; listed: its width, depth and height in metres. Unusable, with the
+    reason."""
     parts, notes = load(folder, found.path)
     solid, numbers, mended = welded(parts)
     low, extents = solid.bounds[0], solid.extents
-    metres, units = scale(extents, told.units, told.size)
+    as_listed = listed is not None and told.units is None and told.size is None
+    metres, units = scale(extents, told.units, float(listed.max()) if as_listed else told.size)
     not_flat(extents)
     guessed, why = up_axis(found.path.suffix.lower()[1:], low, extents)
+    if listed is not None and (high := up_of(listed, extents, guessed)) != guessed:
+        guessed, why = high, f"{high} up, to be as high as listed"
     up = told.up or reading.up or guessed
     turn = upright(up)
     parts = [replace(part, vertices=part.vertices * metres @ turn.T) for part in parts]
@@ -123,7 +130,7 @@ def prepare(folder: Path, found: Found, name: str, told: Override, reading: Read
     placement = np.eye(4)
     placement[:3, :3] = turn
     about = [
-        units,
+        "size as listed" if as_listed else units,
         f"{up} up" if up != guessed or told.up or reading.up else why,
         *([] if shown.all() else [f"{int((~shown).sum()):,} hidden faces left out"]),
         *mended,

@@ -8,7 +8,10 @@ from jaxtyping import Float
 from scenes.meshes.files import Unusable
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
-"""Metres; in the order in which they are tried."""
+"""Metres."""
+
+GUESSED = ("m", "cm", "mm")
+"""In the order in which they are tried. Not inches: what is 0.6 to 2 units large was made so large, whatever it is."""
 
 NAMES = {"m": "metres", "cm": "centimetres", "mm": "millimetres", "in": "inches"}
 
@@ -39,12 +42,12 @@ def scale(extents: np.ndarray, units: float | None = None, size: float | None = 
         if not POSSIBLE[0] <= longest * units <= POSSIBLE[1]:
             raise Unusable(f"is {longest * units * 100:,.4g} cm large in the given units: give units or size")
         return units, "units given"
-    for name, metres in UNITS.items():
-        if USUAL[0] <= longest * metres <= USUAL[1]:
-            return metres, f"{NAMES[name]} guessed"
+    for name in GUESSED:
+        if USUAL[0] <= longest * UNITS[name] <= USUAL[1]:
+            return UNITS[name], f"{NAMES[name]} guessed"
     raise Unusable(
-        f"is {longest:,.4g} units large, which is between 2 and 60 cm neither in metres, centimetres, millimetres nor "
-        "inches: give units or size in meshes.yaml"
+        f"is {longest:,.4g} units large, which is between 2 and 60 cm neither in metres, centimetres nor millimetres: "
+        "give its size or units in meshes.yaml, or list it in sizes.csv"
     )
 
 

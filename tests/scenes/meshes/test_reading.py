@@ -56,16 +56,24 @@ def test_a_part_that_is_mirrored_still_looks_outwards(tmp_path: Path):
     assert mesh.solid().volume > 0
 
 
-@pytest.mark.parametrize(
-    ("scale", "said"), [(1, "metres"), (100, "centimetres"), (1000, "millimetres"), (1 / 0.0254 / 4, "inches")]
-)
+@pytest.mark.parametrize(("scale", "said"), [(1, "metres"), (100, "centimetres"), (1000, "millimetres")])
 def test_units_are_guessed_by_size(tmp_path: Path, scale: float, said: str):
     """In that order: the first in which the longest side is between 2 and 60 cm."""
     save(tmp_path, "thing.stl", box(*(scale * side for side in BOX)))
     understood = read(tmp_path)
     assert f"{said} guessed" in understood.lines[0]
-    quarter = 4 if said == "inches" else 1
-    assert np.allclose(quarter * size(understood.catalogue.meshes[0]), BOX, rtol=1e-4)
+    assert np.allclose(size(understood.catalogue.meshes[0]), BOX, rtol=1e-4)
+
+
+def test_what_was_made_one_unit_large_has_no_size(tmp_path: Path):
+    save(tmp_path, "other.stl")
+    save(tmp_path, "thing.stl", box(*(side / max(BOX) for side in BOX)))
+    understood = read(tmp_path)
+    assert understood.catalogue.kinds == ("other",)
+    assert understood.left_out == (
+        "thing.stl: left out, it is 1 units large, which is between 2 and 60 cm neither in metres, centimetres nor "
+        "millimetres: give its size or units in meshes.yaml, or list it in sizes.csv",
+    )
 
 
 def test_an_obj_that_stands_on_z_is_z_up_and_the_setting_goes_before_the_guess(tmp_path: Path):
