@@ -21,8 +21,9 @@ from air3d.evaluation.camera_frame import camera_scores
 from air3d.evaluation.intervals import figure_intervals
 from air3d.evaluation.matching import match
 from air3d.evaluation.measure import Evaluation, Explain, Scenes, evaluate_scenes
-from air3d.evaluation.object_models import object_models
-from air3d.evaluation.pose_scores import Posed, compared, pose_scores
+from air3d.evaluation.object_models import as_stated, object_models
+from air3d.evaluation.pose_comparisons import Posed, compared
+from air3d.evaluation.pose_scores import pose_scores
 from air3d.evaluation.scenes import EvaluateConfig, scenes_of, visible_rotations
 from air3d.evaluation.world_errors import world_scores
 from air3d.inference.believed import believed_views
@@ -66,6 +67,8 @@ def main(config: DictConfig) -> None:
         about |= {"model": asdict(settings.model), "init": settings.init}
     write_evaluation(folder, evaluation, explain, scenes, catalogue, trained, about)
     print(f"{settings.run} on {source['scenes_from']}, at most {steps} objects a picture\n")
+    for remark in source.get("remarks", ()):
+        print(remark)
     print(table(evaluation.metrics, evaluation.latents))
     print(f"\n{details(evaluation.metrics, catalogue.names)}")
     print(f"\n{folder / 'metrics.json'} and plots beside it")
@@ -80,7 +83,11 @@ def of_worlds(run: Run, evaluation: Evaluation, scenes: Scenes, painted_under: V
     drawn, taken = draws(len(scenes.truth)), to_numpy(painted_under)
     poses = Posed.of(objects, catalogue, believed), Posed.of(scenes.truth, catalogue, taken)
     sure, lenses = evaluation.rho.cumprod(1).numpy(), np.broadcast_to(taken.intrinsics, (len(scenes.truth), 4))
-    comparisons = compared(*poses, sure, object_models(catalogue), lenses)
+    visibility, models = None, object_models(catalogue)
+    if scenes.full is not None:
+        poses = poses[0], replace(poses[1], poses=scenes.full.poses)
+        visibility, models = scenes.full.visibility, as_stated(models, scenes.full.models)
+    comparisons = compared(*poses, sure, models, lenses, visibility)
     return {
         **scores,
         **world_scores(believed, painted_under, world.open),

@@ -19,12 +19,14 @@ from renderers.convert import to_bytes, to_torch
 from renderers.painters import Painter, PainterConfig, build_painter
 from renderers.sensor import photograph
 from renderers.visibility import visible_pixels
+from scenes.bop.writing import taken, write_bop
 from scenes.dataset import check_out, describe, write_dataset
-from scenes.errors import UserError
+from scenes.errors import UserError, nearest
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
 from scenes.view import View
 
+FORMATS = {"air3d": "scenes.json, manifest.json", "bop": "scene_gt.json and models in BOP's layout"}
 BATCH = 50  # pictures rendered at a time; it changes no byte
 
 
@@ -36,6 +38,7 @@ class GenerateConfig:
     scenes: int = 1000
     seed: int = 0
     count: int | None = None
+    format: str = "air3d"
     scene: SceneConfig = field(default_factory=SceneConfig)
     renderer: RendererConfig = field(default_factory=RendererConfig)
     painter: PainterConfig = field(default_factory=PainterConfig)
@@ -45,6 +48,8 @@ class GenerateConfig:
             raise UserError("give out=DIR, the folder to write")
         if self.scenes < 1:
             raise UserError(f"scenes={self.scenes}: ask for at least 1")
+        if self.format not in FORMATS:
+            raise UserError(f"format={self.format}: {nearest(self.format, FORMATS)}")
         check_seed(self.seed)
 
 
@@ -59,17 +64,20 @@ def main(settings: DictConfig) -> None:
     seed, indices = dataset_seed(config.seed), range(config.scenes)
     view = scene.views(seed, indices)
     info = describe(scene, view, config.seed, request, stated)
-    if check_out(config.out, info):
+    if (check_out if config.format == "air3d" else taken)(config.out, info):
         print(f"{config.out} already holds this data set, complete and unaltered")
         return
     objects = scene.batch(seed, indices, config.count)
     try:
         seeds = [(seed, index) for index in indices]
         painted = pictures(painter, renderer, objects, view, seeds)
-        write_dataset(config.out, info, scene.catalogue, objects, view, painted, stated)
+        if config.format == "bop":
+            write_bop(config.out, info, scene.catalogue, objects, view, with_whole(painted, renderer, objects, view))
+        else:
+            write_dataset(config.out, info, scene.catalogue, objects, view, painted, stated)
     except KeyboardInterrupt:
         sys.exit(f"stopped: nothing is left of {config.out}")
-    print(f"{config.out}: {config.scenes} pictures, scenes.json, manifest.json")
+    print(f"{config.out}: {config.scenes} pictures, {FORMATS[config.format]}")
 
 
 def pictures(
@@ -87,6 +95,16 @@ def pictures(
             for picture in zip(to_bytes(photographs), visible, strict=True):
                 yield picture
                 bar.update()
+
+
+def with_whole(
+    painted: Iterator[tuple[np.ndarray, list[int]]], renderer: Renderer, objects: Objects, view: View
+) -> Iterator[tuple[np.ndarray, list[int], list[int]]]:
+    """The same, with the pixels that each slot's object would have if it stood there alone."""
+    for row, (picture, visible) in enumerate(painted):
+        batch = to_torch(objects[row], renderer.device), to_torch(view[row], renderer.device)
+        alone = (visible_pixels(renderer, batch[0].slot(slot), batch[1]).item() for slot in range(objects.slots))
+        yield picture, visible, [int(pixels) for pixels in alone]
 
 
 if __name__ == "__main__":

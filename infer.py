@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import air3d.threads  # noqa: F401  # isort: skip  (before torch)
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +26,9 @@ from air3d.report.panels import save_panel
 from air3d.training.checkpoint import load_run
 from air3d.training.run import Run
 from renderers.convert import to_floats, to_numpy, to_torch
+from scenes.bop.files import is_bop
+from scenes.bop.reading import BopData, read_bop
+from scenes.bop.results import results, results_name
 from scenes.errors import UserError
 from scenes.export import to_glb
 from scenes.pictures import labels, picture_paths, read_picture
@@ -57,38 +62,77 @@ class InferConfig:
 
 def main(settings: DictConfig) -> None:
     config = cli.typed(settings, InferConfig, missing="give run=RUN_DIR and pictures=FILE_OR_FOLDER")
-    run, paths = load_run(config.run, device=config.device), picture_paths(config.pictures)
+    run = load_run(config.run, device=config.device)
     scene, prior = run.scene, run.model.prior
-    pictures = to_floats(np.stack([read_picture(path, scene.camera.height, scene.camera.width) for path in paths]))
-    view = view_of(config.pictures, paths, scene)
-    images, told = pictures.to(config.device), to_torch(view, config.device)
+    given = looked_at(config.pictures, scene)
+    images, told = to_floats(given.images).to(config.device), to_torch(given.view, config.device)
     steps, sigma = config.max_objects or prior.steps, run.config.trainer.schedule.last_sigma
     counting = predictor(config.counting, sigma)
+    before = time.perf_counter()
     predictions = predict(run.model, images, told, steps, predictor=counting)
+    seconds = (time.perf_counter() - before) / len(images)
     conformal = calibrate(run.model, scene, run.config.seed, config.calibration_scenes, counting)
     believed = to_numpy(believed_views(run.model.world, images, told))
     serializer = Serializer(scene.catalogue, prior, conformal, config.level, run.model.latents)
     scenes = serializer.scenes(predictions, believed, scene.config.view.parts("inferred"))
     out = Path(config.out or Path(config.run) / "inferred")
-    show(out, run, images[: config.show], told[: config.show], predictions, counting, labels(paths))
+    show(out, run, images[: config.show], told[: config.show], predictions, counting, given.labels)
     about = {name: getattr(config, name) for name in ("run", "level", "calibration_scenes", "counting")}
     about |= {"max_objects": steps, "catalogue": list(scene.catalogue.kinds)}
-    entries = [{"image_filename": path.name, **entry} for path, entry in zip(paths, scenes, strict=True)]
+    entries = [{**name, **entry} for name, entry in zip(given.names, scenes, strict=True)]
     write_json(out / "scenes.json", {"info": about, "scenes": entries})
+    if given.bop is not None:
+        write_results(out / results_name(config.pictures), predictions, believed, scene, given.bop, seconds)
     print(
         f"number of objects (how sure); x and y on the table and turn about +Z with their {config.level:.0%} regions\n"
     )
-    for entry in entries:
-        print(f"{entry['image_filename']}: {scene_text(entry)}")
+    for label, entry in zip(given.labels if given.bop else given.files, entries, strict=True):
+        print(f"{label}: {scene_text(entry)}")
+    for remark in given.bop.remarks if given.bop else ():
+        print(remark)
     print(f"\n{out / 'scenes.json'}" + (", pictures and 3D models beside it" if config.show else ""))
 
 
-def view_of(pictures: str, paths: list[Path], scene: Scene) -> View:
-    """What the network is told of the pictures: the cameras of a data set, otherwise the run's own."""
-    if not (Path(pictures) / "scenes.json").is_file():
-        return scene.configured.repeat(len(paths))
-    names, size = [path.name for path in paths], (scene.camera.height, scene.camera.width)
-    return read_views(pictures, names, *size, default=scene.configured)
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The pictures (uint8, at the network's size), what the network is told of them, what each is called in scenes.json
+    and among files; and the BOP data set that they are of."""
+
+    images: np.ndarray
+    view: View
+    names: list[dict[str, Any]]
+    labels: list[str]
+    bop: BopData | None = None
+
+    @property
+    def files(self) -> list[str]:
+        return [name["image_filename"] for name in self.names]
+
+
+def looked_at(pictures: str, scene: Scene) -> Given:
+    """The pictures with their cameras if they are a data set's, ours or BOP's, and with the run's own otherwise."""
+    size = (scene.camera.height, scene.camera.width)
+    if Path(pictures).is_dir() and is_bop(pictures):
+        data = read_bop(pictures, scene.catalogue, scene.configured, size, judged=False)
+        names = [{"image_filename": path.name, "scene_id": int(scene_id), "im_id": int(im_id)}
+                 for path, (scene_id, im_id) in zip(data.paths, data.ids, strict=True)]  # fmt: skip
+        return Given(data.images, data.view, names, [f"{a:06d}_{b:06d}" for a, b in data.ids.tolist()], data)
+    paths = picture_paths(pictures)
+    images = np.stack([read_picture(path, *size) for path in paths])
+    view = scene.configured.repeat(len(paths))
+    if (Path(pictures) / "scenes.json").is_file():
+        view = read_views(pictures, [path.name for path in paths], *size, default=scene.configured)
+    return Given(images, view, [{"image_filename": path.name} for path in paths], labels(paths))
+
+
+def write_results(
+    path: Path, predictions: Predictions, believed: View, scene: Scene, data: BopData, seconds: float
+) -> None:
+    """The poses as BOP's results, ranked by the probability that a slot holds an object."""
+    objects, sure = to_numpy(predictions.objects), predictions.rho.cumprod(1).numpy()
+    text = results(objects, believed, scene.catalogue, data.models, data.ids, sure, seconds)
+    with atomic(path) as temporary:
+        temporary.write_text(text)
 
 
 @torch.no_grad()

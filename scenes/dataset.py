@@ -114,7 +114,7 @@ def write_dataset(
         return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with _appearing(out) as folder:
+        with appearing(out) as folder:
             if "background" in stated:
                 _write_backgrounds(folder, view)
             own = view_labels(view, stated)[1]
@@ -126,7 +126,7 @@ def write_dataset(
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
+def appearing(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its name once all went well, and vanishes otherwise."""
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:

@@ -18,6 +18,7 @@ from air3d.files import plain
 from air3d.inference.greedy import Inference
 from air3d.model.batches import concatenate, tree_map
 from air3d.model.latents import LATENTS, Latent
+from scenes.bop.reading import FullPoses
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -27,11 +28,13 @@ Bound = Callable[[Tensor, View], Tensor]  # to a lower bound of log p(picture), 
 
 @dataclass
 class Scenes:
-    """What a model is judged on: pictures, the truth (numpy), and the views that it is told."""
+    """What a model is judged on: pictures, the truth (numpy), and the views that it is told; full: what a BOP data set
+    says of the truth beyond that."""
 
     images: Float[Tensor, "batch height width 3"]
     truth: Objects
     view: View
+    full: FullPoses | None = None
 
 
 @dataclass

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import pdist
 
+from scenes.bop.models import BopModel
 from scenes.catalogue import Catalogue
 from scenes.mesh import Mesh
 
@@ -37,6 +39,17 @@ def object_models(catalogue: Catalogue) -> list[ObjectModel]:
     """One for each kind of the catalogue, whichever of its faces an entry stands on."""
     firsts = [int(np.flatnonzero(catalogue.kind_of == kind)[0]) for kind in range(len(catalogue.kinds))]
     return [object_model(catalogue.meshes[entry]) for entry in firsts]
+
+
+def as_stated(models: Sequence[ObjectModel], stated: Mapping[int, BopModel]) -> list[ObjectModel]:
+    """The models with the diameters and symmetries that a data set states, by number of the kind, where it does."""
+    changed = list(models)
+    for kind, about in stated.items():
+        if about.group is not None:
+            changed[kind] = replace(changed[kind], group=about.group)
+        if about.diameter is not None:
+            changed[kind] = replace(changed[kind], diameter=about.diameter)
+    return changed
 
 
 def object_model(mesh: Mesh) -> ObjectModel:

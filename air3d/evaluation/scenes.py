@@ -21,6 +21,8 @@ from renderers.convert import to_floats, to_torch
 from renderers.sensor import photograph
 from renderers.shadows import shadowed
 from renderers.visibility import rotation_visible
+from scenes.bop.files import is_bop
+from scenes.bop.reading import read_bop
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
 from scenes.layout import Layout, check_count
@@ -87,8 +89,12 @@ def scenes_of(
             raise UserError("counts= chooses scenes to draw, data= brings its own: give one of them")
         if settings.scene.changes():
             raise UserError("scene. changes what scenes are drawn, data= brings its own: give one of them")
-        scenes = stored(settings.data, trained, settings.scenes)
-        about = {"scenes_from": f"{len(scenes.truth)} scenes of {settings.data}", "data": settings.data}
+        bop = is_bop(settings.data)
+        scenes, remarks = (stored_bop if bop else stored)(settings.data, trained, settings.scenes)
+        words = f"{len(scenes.truth)} scenes of {settings.data}"
+        about: dict[str, Any] = {"scenes_from": words, "data": settings.data}
+        if remarks:
+            about["remarks"] = remarks
         if settings.scene.camera_known:
             return scenes, scenes.view, about
         told = scenes.view.behind(to_torch(trained.configured.repeat(len(scenes.truth))))
@@ -105,7 +111,16 @@ def scenes_of(
     return Scenes(pictures, truth, told), view, {**about, "seed": settings.seed}
 
 
-def stored(folder: str, scene: Scene, scenes: int | None) -> Scenes:
+def stored_bop(folder: str, scene: Scene, scenes: int | None) -> tuple[Scenes, list[str]]:
+    """The same of a BOP data set, whose pictures are averaged down to what the run sees, and remarks on it."""
+    size = scene.camera.height, scene.camera.width
+    data = read_bop(folder, scene.catalogue, scene.configured, size, scenes)
+    if data.objects is None:
+        raise UserError(f"{folder} has no scene_gt.json to judge by: infer.py takes pictures without")
+    return Scenes(to_floats(data.images), data.objects, to_torch(data.view), data.full), data.remarks
+
+
+def stored(folder: str, scene: Scene, scenes: int | None) -> tuple[Scenes, list[str]]:
     """Pictures, truths and views of a frozen data set, the first `scenes` of them: whatever camera took them. UserError
     if the run cannot judge them."""
     data = read_dataset(folder, scene.catalogue, scene.configured)
@@ -114,7 +129,8 @@ def stored(folder: str, scene: Scene, scenes: int | None) -> Scenes:
         raise UserError(
             f"{folder} has pictures of {size[0]} x {size[1]} pixels, the run was trained on {wanted[0]} x {wanted[1]}"
         )
-    return Scenes(to_floats(data.images[:scenes]), data.objects[slice(scenes)], to_torch(data.view[slice(scenes)]))
+    part = slice(scenes)
+    return Scenes(to_floats(data.images[part]), data.objects[part], to_torch(data.view[part])), []
 
 
 def held_out_scenes(scene: Scene, seed: int, scenes: int, counts: Sequence[int] | None = None) -> tuple[Objects, View]:

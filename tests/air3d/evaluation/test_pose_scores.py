@@ -9,7 +9,8 @@ import pytest
 
 from air3d.evaluation.bootstrap import draws
 from air3d.evaluation.object_models import object_models
-from air3d.evaluation.pose_scores import Posed, compared, pose_scores
+from air3d.evaluation.pose_comparisons import Posed, compared
+from air3d.evaluation.pose_scores import pose_scores
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
 
