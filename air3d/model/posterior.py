@@ -26,9 +26,10 @@ from air3d.model.latents import Family, Latent, Look, Sizes
 from air3d.model.prior import Prior
 from air3d.model.ring_features import RingFeatures
 from air3d.model.unexplained import Unexplained, in_colours
+from renderers.projection import once
 from scenes.catalogue import Catalogue
 from scenes.errors import UserError
-from scenes.view import View
+from scenes.view import View, shared
 
 REFINEMENT_REACH = 0.05
 """How far a closer look may still move an object, as a share of the table."""
@@ -48,6 +49,8 @@ class PosteriorConfig:
     `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: no
     such look.
     `compare_identities`: whether each identity is painted, too, before an answer says which it is.
+    `standing`: whether the place that is attended to is taken for the middle of an object, which stands the nearer to
+    the camera the taller it is; otherwise for its base point.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
@@ -64,6 +67,7 @@ class PosteriorConfig:
     inference_steps: int | None = None
     crop: int = 0
     compare_identities: bool = False
+    standing: bool = False
     candidates: int = 1
     residual: bool = True
     query: bool = False
@@ -96,6 +100,7 @@ class Posterior(nn.Module):
     `unexplained` is where it looks."""
 
     symmetries: Tensor
+    heights: Tensor
 
     def __init__(
         self,
@@ -109,6 +114,8 @@ class Posterior(nn.Module):
         self.config, self.identities, self.prior = config, len(catalogue), prior
         self.radii = [mesh.inner_radius for mesh in catalogue.meshes]
         self.register_buffer("symmetries", torch.tensor(catalogue.symmetries), persistent=False)
+        heights = torch.tensor([float(mesh.vertices[:, 2].max()) for mesh in catalogue.meshes])
+        self.register_buffer("heights", heights, persistent=False)
         identities = self.identities
         self.encoder = Encoder(config.stem, config.channels, unexplained)
         channels, hidden = self.encoder.channels, config.hidden
@@ -248,7 +255,8 @@ class Posterior(nn.Module):
         gradient runs back through it."""
         known = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
         correction = self.correction(known)
-        place, height = proposal.place + REACH * correction[:, :2].tanh(), correction[:, 2:]
+        place = self.stands(proposal.place, identity, view) if self.config.standing else proposal.place
+        place, height = place + REACH * correction[:, :2].tanh(), correction[:, 2:]
         for _ in range(steps):
             here = self.prior.to_metres(inside(place, height).detach().sigmoid())
             rings = self.ring_features(closeup, identity, here, view)
@@ -256,6 +264,22 @@ class Posterior(nn.Module):
             place, height = place + REFINEMENT_REACH * read[:, :2].tanh(), height + read[:, 2:3]
         log_width = (read[:, 3:] + math.log(self.config.initial_std)).clamp(-6, 1.5)
         return Look(rings, known, inside(place, height), log_width)
+
+    def stands(
+        self, place: Float[Tensor, "batch 2"], identity: Int[Tensor, " batch"], view: View
+    ) -> Float[Tensor, "batch 2"]:
+        """Where an object stands whose middle hides that place on the table, both in shares of the table's sides."""
+        eye = once(view, ("eye", place.dtype), lambda: eyes(view).to(place))
+        table = self.prior.to_metres(F.pad(place, (0, 1)))
+        share = self.heights[identity, None] / 2 / eye[:, 2:]
+        return self.prior.to_unit(table + share * (eye - table))[:, :2]
+
+
+def eyes(view: View) -> Float[Tensor, "#batch 3"]:
+    """Where the cameras stand, metres; one row where all pictures share one."""
+    cameras = view.camera_rotation, view.camera_translation
+    rotation, translation = (x[:1] for x in cameras) if all(map(shared, cameras)) else cameras
+    return -(rotation @ translation[..., None])[..., 0]
 
 
 def attended_place(

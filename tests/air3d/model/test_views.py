@@ -93,6 +93,23 @@ def test_the_point_of_the_table_behind_a_cell_is_projected_onto_it() -> None:
             assert (seen[down, 2] > 0).all()
 
 
+def test_an_object_stands_where_its_middle_hides_the_table(tmp_path: Path) -> None:
+    """The middle above where it stands is seen in the pixel of the place, by every camera, for every height."""
+    model, _, view = given(tmp_path)
+    posterior, identity = model.posterior, torch.arange(PICTURES) % model.posterior.identities
+    place = torch.rand(PICTURES, 2) * 0.4 + 0.3
+    metres = posterior.prior.to_metres(torch.cat([place, torch.zeros(PICTURES, 1)], 1)).double().numpy()
+    stands = torch.cat([posterior.stands(place, identity, view), torch.zeros(PICTURES, 1)], 1)
+    base = posterior.prior.to_metres(stands).double().numpy()
+    for row in range(PICTURES):
+        camera, up = view.camera(row), posterior.heights[identity[row]].item() / 2
+        middle = base[row] + [0, 0, up]
+        assert np.linalg.norm(base[row] - metres[row]) > up / 10
+        np.testing.assert_allclose(
+            camera.to_pixels(camera.project(middle)), camera.to_pixels(camera.project(metres[row])), atol=1e-2
+        )
+
+
 def world_rays(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     """Where each pixel looks, world axes, of length 1 along the view axis."""
     focal, middle = camera.intrinsics[:2], camera.intrinsics[2:]
