@@ -43,7 +43,8 @@ def main(config: DictConfig) -> None:
     settings = cli.typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
     run = load_run(settings.run, device=settings.device)
     catalogue, layout, sigma = run.scene.catalogue, run.scene.layout, run.config.trainer.schedule.last_sigma
-    scene = Scene(settings.scene.applied(run.config.scene)) if settings.scene.changes() else run.scene
+    changed = settings.scene.changes()
+    scene = Scene(settings.scene.applied(run.config.scene), catalogue) if changed else run.scene
     scenes, painted_under, source = scenes_of(settings, run.scene, scene, run.renderer)
     visible = visible_rotations(run.renderer, scenes.truth, painted_under)
     scenes = replace(scenes, images=scenes.images.to(settings.device), view=to_torch(scenes.view, settings.device))

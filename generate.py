@@ -20,6 +20,7 @@ from renderers.painters import Painter, PainterConfig, build_painter
 from renderers.sensor import photograph
 from renderers.visibility import visible_pixels
 from scenes.bop.writing import taken, write_bop
+from scenes.catalogues import understood
 from scenes.dataset import check_out, describe, write_dataset
 from scenes.errors import UserError, nearest
 from scenes.objects import Objects
@@ -55,6 +56,8 @@ class GenerateConfig:
 
 def main(settings: DictConfig) -> None:
     config = cli.typed(settings, GenerateConfig, missing="give out=DIR, the folder to write")
+    for line in understood(config.scene):
+        print(line)
     scene = Scene(config.scene)
     renderer = build_renderer(config.renderer.name, scene, config.renderer)
     painter, stated = build_painter(config.painter, scene, renderer), config.painter.stated

@@ -15,7 +15,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from air3d import cli
-from air3d.training.checkpoint import begin_with, load_checkpoint, load_config, newer_settings, save_config
+from air3d.training.checkpoint import (
+    begin_with,
+    keep_catalogue,
+    kept_catalogue,
+    load_checkpoint,
+    load_config,
+    newer_settings,
+    save_config,
+)
 from air3d.training.config import Config, resumed
 from air3d.training.folder import begun, held
 from air3d.training.folder_trainer import FolderTrainer
@@ -24,6 +32,7 @@ from air3d.training.run import build
 from air3d.training.tracking import Mode, Tracker
 from air3d.training.trainer import Trainer
 from air3d.training.unlabelled import folder_data, same_folder
+from scenes.catalogues import understood
 from scenes.errors import UserError
 from scenes.manifest import sha256
 
@@ -47,7 +56,11 @@ def main(settings: DictConfig) -> None:
 
 def train(config: Config, run_dir: Path) -> None:
     torch.manual_seed(config.seed)
-    run = build(config)
+    kept = kept_catalogue(run_dir)
+    if kept is None:
+        for line in understood(config.scene):
+            print(line)
+    run = build(config, kept)
     state = load_checkpoint(run_dir / "last.pt") if config.resume else None
     about, data = environment(run), folder_data(config, run.scene)
     if state and data:
@@ -58,6 +71,7 @@ def train(config: Config, run_dir: Path) -> None:
     if data:
         about["data"] = data.about()
     save_config(config, run_dir)
+    keep_catalogue(run, run_dir)
     record(run_dir, state["step"] if state else 0, about)
     with tracker_of(config, run_dir, about, state["step"] if state else None) as tracker:
         trainer = FolderTrainer(run, run_dir, tracker, data) if data else Trainer(run, run_dir, tracker)

@@ -1,5 +1,6 @@
 """Frozen data sets: `images/000000.png ...`, `scenes.json` in CLEVR's words, `manifest.json` with every file's SHA-256;
-`backgrounds/` where pictures of the empty table belong to the views, in 8 bits.
+`backgrounds/` where pictures of the empty table belong to the views, in 8 bits; `catalogue.npz` where the catalogue is
+made of somebody's meshes.
 
 The same request gives the same bytes, and nothing is ever overwritten. This file writes them, `reading.py` reads them.
 """
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from PIL import Image
 
 from scenes.arrays import shared
 from scenes.catalogue import Catalogue
+from scenes.catalogue_file import save_catalogue
+from scenes.catalogues import FILE, CatalogueConfig
 from scenes.errors import UserError
 from scenes.labels import scene_labels
 from scenes.manifest import manifest
@@ -57,6 +60,7 @@ def describe(
         "units": UNITS,
         "catalogue": list(scene.catalogue.kinds),
         "fingerprints": scene.catalogue.fingerprints,
+        **({} if scene.config.meshes is None else {"catalogue_file": FILE}),
         "scene": settings_of(scene.config),
         "seed": seed,
         **view_labels(view, stated)[0],
@@ -65,9 +69,12 @@ def describe(
 
 
 def settings_of(config: SceneConfig) -> dict[str, Any]:
-    """A scene's settings, without what varies where nothing does and without intrinsics where there are none: such data
-    sets are what they were before; and without what a model is given of the pictures' worlds, which decides nothing."""
+    """A scene's settings, without what varies where nothing does, intrinsics where there are none, and how meshes are
+    read where there are none: such data sets are what they were before; without what a model is given of the pictures'
+    worlds, which decides nothing; and without the folder of the meshes, which decides nothing but by their
+    fingerprints."""
     left_out = {"view"} if config.vary else {"view", "vary"}
+    left_out |= {"meshes"} if config.meshes else {field.name for field in fields(CatalogueConfig)} - {"catalogue"}
     if config.intrinsics is None:
         left_out.add("intrinsics")
     return {name: value for name, value in asdict(config).items() if name not in left_out}
@@ -117,6 +124,8 @@ def write_dataset(
         with appearing(out) as folder:
             if "background" in stated:
                 _write_backgrounds(folder, view)
+            if "catalogue_file" in info:
+                save_catalogue(folder / info["catalogue_file"], catalogue)
             own = view_labels(view, stated)[1]
             _write_scenes(folder, info, catalogue, objects, view, own, pictures)
             known = {"fingerprints": info["fingerprints"]} if "fingerprints" in info else {}  # told without a label

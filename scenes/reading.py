@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from scenes.catalogue import Catalogue, entry_names
+from scenes.catalogues import FILE
 from scenes.errors import UserError
 from scenes.labels import parse_entries, parse_objects
 from scenes.manifest import check_manifest
@@ -118,7 +119,8 @@ def _used(info: dict[str, Any], scenes: Sequence[dict[str, Any]]) -> list[str]:
     """The files that scenes.json is and names."""
     names = [f"images/{scene['image_filename']}" for scene in scenes if "image_filename" in scene]
     tables = [entry.get("background") for entry in (info, *scenes)]
-    return ["scenes.json", *names, *(f"backgrounds/{table}" for table in tables if isinstance(table, str))]
+    kept = [FILE] if "catalogue_file" in info else []
+    return ["scenes.json", *kept, *names, *(f"backgrounds/{table}" for table in tables if isinstance(table, str))]
 
 
 def _read_image(folder: Path, entry: dict[str, Any], view: View) -> UInt8[np.ndarray, "height width 3"]:

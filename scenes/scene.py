@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from scenes.camera import Camera
-from scenes.catalogue import catalogue
+from scenes.catalogue import Catalogue
+from scenes.catalogues import CatalogueConfig, catalogue_of
 from scenes.layout import Layout, check_count, numbers, require, sample
 from scenes.objects import Objects
 from scenes.variation import Variation
@@ -22,19 +23,17 @@ REMEMBERED = 64  # views, so that a batch of scenes and its views, asked for one
 
 
 @dataclass
-class SceneConfig(Layout):
+class SceneConfig(CatalogueConfig, Layout):
     """What configs/scene/*.yaml fills. Lengths in metres, angles in degrees, colours in [0, 1].
 
     image_size: of the pictures in pixels: the side of a square, or [height, width]; intrinsics: fx, fy, cx, cy of the
     camera in pixels of that size, as in `Camera`, None for those of field_of_view; background: colour of the table
     top, which fills the picture; light: direction towards it, world axes, of any length; ambient, diffuse: its parts,
     together 1 at most; vary: what differs from picture to picture, nothing by default; view: what of that a model is
-    given, and what it reads off the picture; the rules of the table: see
-    `Layout`.
+    given, and what it reads off the picture; the rules of the table: see `Layout`; its meshes: see `CatalogueConfig`.
     """
 
     name: str = "tabletop"
-    catalogue: str = "crockery"
     image_size: Any = 64  # int or [int, int]; OmegaConf cannot say so
     camera_position: tuple[float, float, float] = (0.0, -0.92, 1.27)
     camera_target: tuple[float, float, float] = (0.0, -0.02, 0.0)
@@ -49,6 +48,7 @@ class SceneConfig(Layout):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check()
         for name in ("camera_position", "camera_target", "background", "light"):
             setattr(self, name, numbers(name, getattr(self, name), 3))
         if self.intrinsics is not None:
@@ -93,12 +93,13 @@ class Scene:
     """Everything there is to know about a scene but its pictures: catalogue, layout, and the view of each picture.
 
     A subclass may override `view`, so that every picture has a camera, light or background of its own.
-    Raises UserError for a configuration that no table can satisfy.
+    catalogue: where it is known already; that of the configuration otherwise. Raises UserError for a configuration
+    that no table can satisfy.
     """
 
-    def __init__(self, config: SceneConfig) -> None:
+    def __init__(self, config: SceneConfig, catalogue: Catalogue | None = None) -> None:
         self.config = config
-        self.catalogue = catalogue(config.catalogue)
+        self.catalogue = catalogue or catalogue_of(config)
         self.layout: Layout = config
         self.camera = camera_of(config)
         light = config.light, config.ambient, config.diffuse

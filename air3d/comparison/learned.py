@@ -15,7 +15,7 @@ from air3d.training.checkpoint import stored_settings, trained_weights
 from air3d.training.config import Config
 from air3d.training.earlier import renamed_settings
 from air3d.training.provenance import LEARNING, code, recorded
-from scenes.catalogue import catalogue
+from scenes.catalogues import catalogue_of
 from scenes.errors import UserError
 from scenes.manifest import sha256
 from scenes.unlabelled import read_folder
@@ -61,7 +61,7 @@ def to_learn(config: Config) -> Learned:
     begun = None if config.init is None else sha256(trained_weights(Path(config.init))[1])
     shown = None if folder is None else pictures(folder, scene.height, scene.width, scene.background)
     settings = with_contents(config.plain(), begun, shown)
-    return Learned(fingerprint(settings), catalogue(scene.catalogue).fingerprint, code(LEARNING))
+    return Learned(fingerprint(settings), catalogue_of(scene).fingerprint, code(LEARNING))
 
 
 @cache
@@ -72,7 +72,8 @@ def pictures(folder: str, *of: Any) -> str:
 
 def with_contents(settings: Mapping[str, Any], begun: str | None, shown: str | None) -> dict[str, Any]:
     """The settings with fingerprints in the place of paths: what is in a file decides, not where it lies."""
-    return {**settings, "init": begun, "data": {**settings["data"], "folder": shown}}
+    scene = {**settings["scene"], "meshes": None}  # the fingerprint of the catalogue stands for them
+    return {**settings, "scene": scene, "init": begun, "data": {**settings["data"], "folder": shown}}
 
 
 def to_learn_with(words: Sequence[str]) -> Learned:

@@ -18,6 +18,8 @@ from air3d.training.config import Config
 from air3d.training.earlier import renamed_settings, renamed_weights
 from air3d.training.run import Run, build
 from scenes.catalogue import Catalogue
+from scenes.catalogue_file import read_catalogue, save_catalogue
+from scenes.catalogues import FILE
 from scenes.errors import UserError
 
 FORMAT = "air3d-checkpoint-1"
@@ -40,6 +42,18 @@ def load_config(run_dir: Path | str) -> Config:
     except UserError as error:
         path = Path(run_dir) / "config.yaml"
         raise UserError(f"{path}: {error}; was it edited, or written by another version?") from error
+
+
+def keep_catalogue(run: Run, run_dir: Path) -> None:
+    """Keeps meshes that are somebody's with the run, which needs their folder no more."""
+    if run.config.scene.meshes is not None:
+        save_catalogue(run_dir / FILE, run.scene.catalogue)
+
+
+def kept_catalogue(run_dir: Path | str) -> Catalogue | None:
+    """What `keep_catalogue` kept; None where the run's catalogue is one of ours, or its folder has yet to be read."""
+    path = Path(run_dir) / FILE
+    return read_catalogue(path) if path.exists() else None
 
 
 def newer_settings(run_dir: Path | str) -> list[str]:
@@ -133,7 +147,7 @@ def read_weights(path: Path) -> dict[str, Any]:
 def load_run(run_dir: Path | str, device: str = "cpu") -> Run:
     """A trained run, ready for inference: the network that was released from it, otherwise the best checkpoint, or the
     last where there is no best yet. It runs on `device`, wherever it was trained."""
-    run = build(replace(load_config(run_dir), device=device))
+    run = build(replace(load_config(run_dir), device=device), kept_catalogue(run_dir))
     load_weights(run, *trained_weights(Path(run_dir)))
     run.model.eval()
     return run

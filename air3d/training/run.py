@@ -9,6 +9,7 @@ import torch
 from air3d.model.air import Air
 from air3d.training.config import Config, device_of
 from renderers import Renderer, build_renderer
+from scenes.catalogue import Catalogue
 from scenes.scene import Scene
 
 
@@ -22,9 +23,10 @@ class Run:
     model: Air
 
 
-def build(config: Config) -> Run:
-    """Scene, renderer and a freshly initialised model; the global random state decides the weights."""
-    scene = Scene(config.scene)
+def build(config: Config, catalogue: Catalogue | None = None) -> Run:
+    """Scene, renderer and a freshly initialised model; the global random state decides the weights. catalogue: where it
+    is known already."""
+    scene = Scene(config.scene, catalogue)
     device = device_of(config.device)
     renderer = build_renderer(config.renderer.name, scene, config.renderer, device)
     model = Air(scene, renderer, config.model, sigma=config.trainer.schedule.last_sigma).to(device)
