@@ -122,8 +122,8 @@ def prepare(
     outside = trimesh.Trimesh(solid.vertices, solid.faces[shown], process=False)
     outside.remove_unreferenced_vertices()
     behind = (looked.back > BEHIND) & ~closed[piece]
-    outside = thickened(outside, looked.front[shown])
     points = painted(outside, numbers[shown], parts, behind[shown])
+    outside = thickened(outside, looked.front[shown])
     if told.colour is not None:
         points = replace(points, colours=np.broadcast_to(told.colour, points.colours.shape))
     thin, colours, back = simplified(outside, points, reading.triangles)

@@ -109,7 +109,7 @@ def owners(points: Points, solid: trimesh.Trimesh) -> Int[np.ndarray, "point"]:
     probes = at(triangles, np.tile(shares, (len(solid.faces), 1)))
     normals = np.repeat(np.asarray(solid.face_normals), len(shares), axis=0)
     tree = KDTree(np.concatenate([probes, reach * normals], 1))
-    return tree.query(np.concatenate([points.places, reach * points.normals], 1))[1] // len(shares)
+    return np.asarray(tree.query(np.concatenate([points.places, reach * points.normals], 1))[1]) // len(shares)
 
 
 def nearest_points(points: Points, solid: trimesh.Trimesh, faces: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def nearest_points(points: Points, solid: trimesh.Trimesh, faces: np.ndarray) ->
     reach = APART * float(np.linalg.norm(solid.extents)) / 2
     tree = KDTree(np.concatenate([points.places, reach * points.normals], 1))
     middles, normals = np.asarray(solid.triangles_center)[faces], np.asarray(solid.face_normals)[faces]
-    return tree.query(np.concatenate([middles, reach * normals], 1))[1]
+    return np.asarray(tree.query(np.concatenate([middles, reach * normals], 1))[1])
 
 
 def faces_of(solid: trimesh.Trimesh, points: Points, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
