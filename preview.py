@@ -1,0 +1,52 @@
+"""Show what was understood of meshes before training: `python preview.py scene=meshes scene.meshes=FOLDER`."""
+
+from __future__ import annotations
+
+import air3d.threads  # noqa: F401  # isort: skip  (before torch)
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from air3d import cli
+from air3d.report.preview.cards import cards
+from air3d.report.preview.page import write_page
+from air3d.report.preview.pictures import Studio, example
+from air3d.report.preview.sheet import write_sheet
+from renderers import RendererConfig, build_renderer
+from scenes.errors import UserError
+from scenes.scene import Scene, SceneConfig
+
+
+@dataclass
+class PreviewConfig:
+    """What configs/preview.yaml fills."""
+
+    out: str = "preview.html"
+    side: int = 192
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    renderer: RendererConfig = field(default_factory=RendererConfig)
+
+    def __post_init__(self) -> None:
+        if Path(self.out).suffix not in (".html", ".htm"):
+            raise UserError(f"out={self.out} must be the name of a page, as preview.html")
+        if not 64 <= self.side <= 1024:
+            raise UserError(f"side={self.side} must be 64 to 1024 pixels")
+
+
+def main(settings: DictConfig) -> None:
+    config = cli.typed(settings, PreviewConfig)
+    scene = Scene(config.scene)
+    renderer = build_renderer(config.renderer.name, scene, config.renderer)
+    shown = cards(scene.catalogue, Studio(renderer, config.side))
+    table = example(config.scene, config.renderer)
+    page, understood = Path(config.out), getattr(scene, "understood", None)
+    said = (understood.lines, understood.left_out) if understood else ()
+    write_page(page, config.scene.name, table, shown, *said)
+    write_sheet(page.with_suffix(".png"), table, shown)
+    print(f"{page} and {page.with_suffix('.png').name} beside it: {len(scene.catalogue)} entries")
+
+
+if __name__ == "__main__":
+    cli.run("preview", main)
