@@ -17,10 +17,12 @@ from scenes.meshes.corners import assembled
 from scenes.meshes.files import Found, Unusable, content, mesh_files, plain_name
 from scenes.meshes.load import load
 from scenes.meshes.overrides import Override, overrides
-from scenes.meshes.paint import painted
+from scenes.meshes.paint import Points, painted
 from scenes.meshes.repair import pieces, welded, wound
 from scenes.meshes.sizes import listed_sizes, up_of
 from scenes.meshes.standing import on_faces
+from scenes.meshes.surface import POINTS as SURFACE_POINTS
+from scenes.meshes.surface import Surface
 from scenes.meshes.thickness import thickened
 from scenes.meshes.thin import simplified
 from scenes.meshes.units import not_flat, scale, up_axis, upright
@@ -56,13 +58,15 @@ class Understood:
 @dataclass(frozen=True)
 class Prepared:
     """A mesh in metres, +Z up, at the place that it has in its file. placement [4, 4]: from metres in the file's axes;
-    solid: its outside, whole; thin: at most as many triangles as wanted, with a colour each."""
+    solid: its outside, whole; thin: at most as many triangles as wanted, with a colour each;
+    points: on its painted outside, whole."""
 
     name: str
     solid: trimesh.Trimesh
     thin: trimesh.Trimesh
     colours: np.ndarray
     back: np.ndarray
+    points: Points
     placement: np.ndarray
     line: str
 
@@ -142,7 +146,7 @@ def prepare(
     size = " x ".join(f"{100 * side:.1f}" for side in solid.extents)
     total = sum(len(part.faces) for part in parts)
     line = f"{name}: {size} cm, {len(thin.faces) + int(back.sum()):,} triangles for {total:,}; {'; '.join(about)}"
-    return Prepared(name, solid, thin, colours, back, placement, line)
+    return Prepared(name, solid, thin, colours, back, points, placement, line)
 
 
 def outside_of(solid: trimesh.Trimesh, looked: Seen, piece: np.ndarray) -> np.ndarray:
@@ -166,7 +170,8 @@ def entries(prepared: Prepared, told: Override, reading: Reading) -> tuple[list[
     placement[:3, 3] += down
     mesh = replace(assembled(prepared.name, thin, prepared.colours, prepared.back), placement=placement)
     upright = reading.resting == "upright" and told.rest is None
-    standing, said = on_faces(mesh, solid, reading.least_weight, upright)
+    surface = whole(prepared.points, down, np.asarray(solid.vertices))
+    standing, said = on_faces(mesh, solid, surface, reading.least_weight, upright)
     if told.rest is not None:
         if wrong := sorted(set(told.rest) - {each.face for each in standing}):
             raise Unusable(f"rests on faces 0 to {len(standing) - 1}, and not on {wrong[0]} as meshes.yaml says")
@@ -176,6 +181,19 @@ def entries(prepared: Prepared, told: Override, reading: Reading) -> tuple[list[
     if told.symmetry is not None and standing[0].face == 0:
         standing[0] = replace(standing[0], symmetry=told.symmetry)
     return standing, said
+
+
+def whole(points: Points, shift: np.ndarray, corners: np.ndarray) -> Surface:
+    """The painted surface before it was thinned, for its symmetries; what is seen from behind has that side too."""
+    some = slice(None, None, -(-len(points.places) // SURFACE_POINTS))
+    places, normals, colours, back = (
+        array[some] for array in (points.places, points.normals, points.colours, points.back)
+    )
+    both = (
+        np.concatenate(pair) for pair in ((places, places[back]), (normals, -normals[back]), (colours, colours[back]))
+    )
+    places, normals, colours = both
+    return Surface.at(places + shift, normals, colours, corners)
 
 
 def middle(solid: trimesh.Trimesh) -> np.ndarray:

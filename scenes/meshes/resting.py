@@ -18,6 +18,9 @@ LEAST = 0.05  # share of the drops below which a face is left out
 SAME = np.cos(np.radians(9.0))  # between directions of gravity that are one face
 UPRIGHT = np.cos(np.radians(12.0))  # of a stable pose that is the upright one but for uneven feet
 LEVEL = 0.005  # of the diameter: how uneven feet may be
+KNOCK = 0.003  # of the diameter, by which a centre of mass is lifted by chance: a round body rolls on
+ROLLED = np.cos(np.radians(25.0))  # between directions of gravity of one face that pictures tell apart
+OTHERS = 0.3  # share of a face's drops that end so, above which it rolls
 STEADY = np.tan(
     np.radians(5.0)
 )  # how far a mesh that stands can be tilted before it falls, if chance puts it so rarely
@@ -25,16 +28,17 @@ FINE = 1000  # triangles of a hull above which it is made coarser: the time grow
 SUPPORTS = 600  # directions in which a coarser hull keeps its outermost points
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Resting:
     """One face: rotation [3, 3] of column vectors, from the mesh's own axes to +Z up; weight, its share of the drops;
     upright: whether the mesh's own up is up; rolls: whether it stands for all turns about an axis of its shape, which
-    colours may tell apart."""
+    colours may tell apart; left_out: share of the drops that ends on none of the mesh's faces that are kept."""
 
     rotation: Float[np.ndarray, "3 3"]
     weight: float
     upright: bool = False
     rolls: bool = False
+    left_out: float = 0.0
 
     @property
     def down(self) -> Float[np.ndarray, "3"]:
@@ -61,17 +65,29 @@ def resting_faces(
     shape = shape or symmetry_group(Surface.of(np.asarray(solid.vertices), np.asarray(solid.faces)))
     group = (alike or shape).group[:, :3, :3]
     faces: list[list[Resting]] = []
-    for pose in _upright_first(solid, np.asarray(up, float), least):
-        same = next((face for face in faces if _one(pose, face[0], group, shape)), None)
+    for poses in _upright_first(solid, np.asarray(up, float), least):
+        same = next((face for face in faces if any(_one(pose, face[0], group, shape) for pose in poses)), None)
         if same is None:
-            faces.append([pose])
+            faces.append(poses)
         else:
-            same.append(pose)
+            same.extend(poses)
     merged = [_merged(face, group, shape) for face in faces]
     merged = [replace(pose, weight=max(pose.weight, least)) if pose.upright else pose for pose in merged]
     merged.sort(key=lambda pose: (not pose.upright, -round(pose.weight, 6)))
     kept = [pose for pose in merged if pose.weight >= least - 1e-9] or merged[:1]
-    return [replace(pose, weight=pose.weight / sum(each.weight for each in kept)) for pose in kept]
+    left_out = float(sum(pose.weight for pose in merged if pose not in kept))
+    kept = [pose if pose.upright else _lengthwise(pose, solid) for pose in kept]
+    return [replace(pose, weight=pose.weight / sum(each.weight for each in kept), left_out=left_out) for pose in kept]
+
+
+def _lengthwise(pose: Resting, solid: trimesh.Trimesh) -> Resting:
+    """The pose with the long side of its footprint along X, so that a yaw of 0 looks like one."""
+    seen = np.asarray(solid.vertices) @ pose.rotation[:2].T
+    box = np.asarray(shapely.minimum_rotated_rectangle(shapely.MultiPoint(seen)).exterior.coords)
+    first, second = box[1] - box[0], box[2] - box[1]
+    along = first if np.hypot(*first) > 1.001 * np.hypot(*second) else second
+    along = along if (round(along[0], 9), along[1]) > (0, 0) else -along
+    return replace(pose, rotation=turn(UP, -np.degrees(np.arctan2(along[1], along[0]))) @ pose.rotation)
 
 
 def _one(pose: Resting, kept: Resting, group: Float[np.ndarray, "turn 3 3"], shape: Symmetries) -> bool:
@@ -88,8 +104,8 @@ def _merged(face: list[Resting], group: Float[np.ndarray, "turn 3 3"], shape: Sy
     """One of several poses for all, the likeliest. Where they differ in how far an axis lies from upright, as those of
     a rounded body do, the mean of that."""
     first, weights = face[0], np.array([pose.weight for pose in face])
-    rolls = any((group @ pose.down @ first.down).max() <= SAME for pose in face)
-    whole = replace(first, weight=float(weights.sum()), rolls=rolls)
+    other = np.array([(group @ pose.down @ first.down).max() < ROLLED for pose in face])
+    whole = replace(first, weight=float(weights.sum()), rolls=bool(weights @ other > OTHERS * weights.sum()))
     if first.upright or len(shape.axes) != 1:
         return whole
     axis = shape.axes[0]
@@ -102,25 +118,30 @@ def _merged(face: list[Resting], group: Float[np.ndarray, "turn 3 3"], shape: Sy
     return replace(whole, rotation=leading(down, -UP))
 
 
-def _upright_first(solid: trimesh.Trimesh, up: Float[np.ndarray, "3"], least: float) -> list[Resting]:
-    """All stable poses, likeliest first; before them the upright one where the mesh can stand so: by chance, or
+def _upright_first(solid: trimesh.Trimesh, up: Float[np.ndarray, "3"], least: float) -> list[list[Resting]]:
+    """All poses, as `stable_poses` has them; before them the upright one where the mesh can stand so: by chance, or
     because it is not easily tilted over on feet that need not be quite even."""
     poses, steady = stable_poses(solid), steadiness(solid, up) > STEADY
-    standing = [pose for pose in poses if pose.down @ -up > UPRIGHT]
+    standing = [pose for each in poses for pose in each if pose.down @ -up > UPRIGHT]
     if steady:
-        return [Resting(leading(up, UP), 0.0, upright=True), *poses]
+        return [[Resting(leading(up, UP), 0.0, upright=True)], *poses]
     if sum(pose.weight for pose in standing) >= least:
-        return [replace(standing[0], weight=0.0, upright=True), *poses]
+        return [[replace(standing[0], weight=0.0, upright=True)], *poses]
     return poses
 
 
-def stable_poses(solid: trimesh.Trimesh) -> list[Resting]:
-    """All poses in which a dropped mesh can end, in an order that is always the same: likeliest first."""
+def stable_poses(solid: trimesh.Trimesh) -> list[list[Resting]]:
+    """All poses in which a dropped mesh can end, likeliest first, in an order that is always the same; those between
+    which a knock rolls it are together."""
     hull = coarser(hull_of(np.asarray(solid.vertices)))
-    downs, weights = drops(hull, center_mass_of(solid, hull))
-    downs = np.round(downs, 6) + 0.0
-    order = np.lexsort([*downs.T, -np.round(weights, 6)])
-    return [Resting(leading(downs[each] / np.linalg.norm(downs[each]), -UP), float(weights[each])) for each in order]
+    mass = center_mass_of(solid, hull)
+    downs, weights, basins = drops(hull, mass, KNOCK * float(np.linalg.norm(hull.extents)))
+    downs, chances = np.round(downs, 6) + 0.0, np.bincount(basins, weights)
+    together: dict[int, list[Resting]] = {}
+    for each in np.lexsort([*downs.T, -np.round(weights, 6), basins, -np.round(chances[basins], 6)]):
+        down = downs[each] / np.linalg.norm(downs[each])
+        together.setdefault(int(basins[each]), []).append(Resting(leading(down, -UP), float(weights[each])))
+    return list(together.values())
 
 
 def center_mass_of(solid: trimesh.Trimesh, hull: trimesh.Trimesh) -> Float[np.ndarray, "3"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,15 +14,15 @@ from scipy.spatial import KDTree
 
 from scenes.meshes.turns import UP, leading
 
-POINTS = 20_000  # on the whole surface: some ten or twenty of them lie within a tolerance of each other
+POINTS = 40_000  # on the whole surface: twenty to forty of them lie within a tolerance of each other
 ASKED = 1_500  # of those that are seen from outside, which are looked for after a turn
 FIRST = 40, 200  # points after which what is plainly different is not looked at further
-NEIGHBOURS = 3, 30  # among which one of the same side and colour is looked for: at first, and where there is none
+NEIGHBOURS = 3, 60  # among which one of the same side and colour is looked for: at first, and where there is none
 TOLERANCE = 0.02  # of the diameter: what a point may move
 LEAST = 0.0015  # metres that a point may move, however small the mesh
 COLOUR = 0.1  # by which a channel may change
 SAME_SIDE = 0.4  # cosine between normals: facets of a coarse round body are the same side, front and back are not
-SHARE = 0.01  # of the points that may be nowhere
+SHARE = 0.015  # of the points that may be nowhere
 FAR, FAR_SHARE = 3.0, 0.002  # what sticks out by so many tolerances is seen, thin as it may be
 CELLS = 64  # of the pictures, in points, that say what is seen from outside
 
@@ -53,13 +53,30 @@ class Surface:
         face = _spread(solid.area_faces)
         corner = np.sqrt(rng.random(POINTS))[:, None], rng.random(POINTS)[:, None]
         weights = np.concatenate([1 - corner[0], corner[0] * (1 - corner[1]), corner[0] * corner[1]], 1)
-        points, shown = (
-            np.einsum("pc,pcx->px", weights, array[solid.faces[face]]) for array in (solid.vertices, painted)
-        )
-        normals = np.asarray(solid.face_normals)[face]
+        arrays = solid.vertices, painted
+        points, shown = (np.einsum("pc,pcx->px", weights, array[solid.faces[face]]) for array in arrays)
+        return Surface.at(points, np.asarray(solid.face_normals)[face], shown, solid.vertices)
+
+    @staticmethod
+    def at(
+        points: Float[np.ndarray, "point 3"],
+        normals: Float[np.ndarray, "point 3"],
+        colours: Float[np.ndarray, "point 3"],
+        corners: Float[np.ndarray, "corner 3"],
+    ) -> Surface:
+        """Of points that lie evenly on it already; corners: of the mesh, for its hull."""
         seen = np.flatnonzero(from_outside(points, normals))
-        asked = rng.permutation(seen if len(seen) > ASKED else POINTS)[:ASKED]
-        return Surface(points, normals, shown, asked, hull_of(solid.vertices))
+        asked = np.random.default_rng(0).permutation(seen if len(seen) > ASKED else len(points))[:ASKED]
+        return Surface(points, normals, colours, asked, hull_of(corners))
+
+    def turned(self, turn: Float[np.ndarray, "3 3"]) -> Surface:
+        """The same about the origin."""
+        hull = trimesh.Trimesh(np.asarray(self.hull.vertices) @ turn.T, self.hull.faces, process=False)
+        return replace(self, points=self.points @ turn.T, normals=self.normals @ turn.T, hull=hull)
+
+    def plain(self) -> Surface:
+        """Its shape alone."""
+        return replace(self, colours=np.zeros_like(self.colours))
 
     @cached_property
     def centre(self) -> Float[np.ndarray, "3"]:

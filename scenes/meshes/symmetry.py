@@ -69,9 +69,10 @@ def symmetry_group(surface: Surface) -> Symmetries:
         return Symmetries(_about(ball(), centre), np.eye(3), centre)
     moments, vectors = np.linalg.eigh(surface.hull.moment_inertia)
     equal = [moments[1] - moments[0] < EQUAL * moments[1], moments[2] - moments[1] < EQUAL * moments[2]]
-    own = (
-        list(distinct([*sides(surface), *vectors.T, *np.eye(3)])) if all(equal) else [vectors[:, 0 if equal[1] else 2]]
-    )
+    lone = vectors[:, 0 if equal[1] else 2]
+    own = [each for each in np.eye(3) if abs(each @ lone) > ONE_SIDE] + [lone]  # a file's axis is not off by rounding
+    if all(equal):
+        own = list(distinct([*sides(surface), *np.eye(3), *vectors.T]))
     axis = next((axis for axis in own if any(equal) and fold_about(surface, axis, centre) == 0), None)
     if axis is not None:
         turns = dihedral(surface, axis, round(360 / STEP), [across(axis)])
@@ -81,9 +82,11 @@ def symmetry_group(surface: Surface) -> Symmetries:
         tried = zip_longest(distinct([*own, *between]), orders, fillvalue=POLYHEDRAL)
         turns = generated(surface, tried)  # pyright: ignore[reportArgumentType]
     elif any(equal):
-        flat = distinct(side - side @ own[0] * own[0] for side in sides(surface) if abs(side @ own[0]) < 0.2)
-        beside = (turn(own[0], angle) @ across(own[0]) for angle in np.arange(0, 180, STEP))
-        turns = dihedral(surface, own[0], fold_about(surface, own[0], centre), [*flat, *beside])
+        orders = [fold_about(surface, each, centre) for each in own]
+        lone = own[int(np.argmax(orders))]
+        flat = distinct(side - side @ lone * lone for side in sides(surface) if abs(side @ lone) < 0.2)
+        beside = (turn(lone, angle) @ across(lone) for angle in np.arange(0, 180, STEP))
+        turns = dihedral(surface, lone, max(orders), [*flat, *beside])
     else:
         turns = generated(surface, [(axis, (2,)) for axis in vectors.T])
     return Symmetries(_about(turns, centre), np.zeros((0, 3)) if axis is None else axis[None], centre)
