@@ -59,6 +59,7 @@ def learn(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     train.main(cli.compose("train", [*words]))
 
 
+@pytest.mark.slow
 def test_a_run_needs_its_folder_no_more(folder: Path, tmp_path: Path, capsys, monkeypatch):
     run_dir = tmp_path / "run"
     learn(monkeypatch, *TINY, *SHORT, f"scene.meshes={folder}", f"run_dir={run_dir}")
