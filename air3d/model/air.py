@@ -110,7 +110,9 @@ class Air(nn.Module):
         counts, weights = (scene.layout.min_objects, scene.layout.max_objects), scene.catalogue.weights.tolist()
         self.prior = Prior(*counts, low.tolist(), high.tolist(), weights)
         self.world = World(scene.config.view, scene.configured, scene.config.vary)
-        look = in_noise if scene.config.view.background == "inferred" else in_colours
+        # anybody's meshes may be as dark as the table
+        foreign = scene.config.view.background == "inferred" or scene.config.meshes is not None
+        look = in_noise if foreign else in_colours
         self.posterior = Posterior(config, scene.catalogue, self.prior, latents, look)
         self.renderer, self.latents, self.sigma = renderer, tuple(latents), sigma
 
