@@ -86,7 +86,16 @@ def object_scores(matching: Matching, truth: Objects, identities: int) -> dict[s
         "detection_rate": ratio(matching.detected.sum(), matching.true_count.sum()),
         "identity_accuracy": over(np.mean, matching.identified[matching.detected]),
         "detection_rate_by_identity": detection_rate_by_identity(matching, truth, identities),
+        "identity_confusion": identity_confusion(matching, identities),
     }
+
+
+def identity_confusion(matching: Matching, identities: int) -> list[list[int]]:
+    """Detected objects by their true (row) and their predicted identity (column)."""
+    confusion = np.zeros((identities, identities), dtype=int)
+    pair = (matching.true["identity"][matching.detected], matching.predicted["identity"][matching.detected])
+    np.add.at(confusion, tuple(of.astype(int) for of in pair), 1)
+    return confusion.tolist()
 
 
 def face_scores(matching: Matching, kinds: Sequence[int]) -> dict[str, float | None]:

@@ -17,6 +17,7 @@ from scenes.objects import Objects
 
 ALIKE = 0.98  # share of the predictions
 FEW = 20  # predictions from which nothing is concluded
+SEVERAL = 5  # objects of an identity from which something is concluded
 RARE = 0.7  # of what the prior says is an identity's share of the predictions when it is being given up
 UNLIKELY = 4.0  # standard deviations: so few of an identity are no accident
 CLOSE = 0.05  # spread of all positions, as a share of the table's
@@ -39,6 +40,21 @@ def collapse(found: Objects, prior: Prior, names: Sequence[str]) -> str | None:
     if len(position) >= FEW and position.std(0).max() < CLOSE:
         return "every object is predicted in the same place"
     return None
+
+
+def confused(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[str]:
+    """Which identities are called by another's name more often than by their own, in words, the worst first.
+
+    confusion: held-out objects by true and predicted identity (`metrics.identity_confusion`).
+    """
+    found = []
+    for true, row in enumerate(confusion):
+        called = max(range(len(row)), key=lambda k: row[k])
+        if called != true and sum(row) >= SEVERAL and row[called] > row[true]:
+            found.append(
+                (row[called] / sum(row), f"{names[true]} is called {names[called]} ({row[called]} of {sum(row)})")
+            )
+    return [words for _, words in sorted(found, reverse=True)]
 
 
 def common(predictions: Tensor) -> int | None:

@@ -29,6 +29,7 @@ REPORT_EVERY = 25
 """Steps between two lines about training itself."""
 
 YOUNG = 0.5
+MOST_CONFUSED = 3  # identities that are named
 """Until this share of the training, predictions may still be all alike."""
 
 
@@ -157,6 +158,8 @@ class Trainer(TrainingState):
                 f"warning: collapsed: {self.validation.collapsed}. Try another seed, or a larger "
                 "trainer.schedule.wake_phase (see docs/method.md)"
             )
+        if self.validation.confused and self.progress() >= YOUNG:
+            tqdm.write(f"confused: {', '.join(self.validation.confused[:MOST_CONFUSED])}")
         self.keep(scored)
 
     def score(self, elbo: float) -> float:

@@ -17,7 +17,7 @@ from air3d.model.batches import concatenate
 from air3d.report.panels import save_panel
 from air3d.report.plots import count_confusion
 from air3d.splits import validation_seed
-from air3d.training.collapse import collapse
+from air3d.training.collapse import collapse, confused
 from air3d.training.run import Run
 from air3d.training.tracking import Tracker
 from renderers.convert import to_numpy, to_torch
@@ -48,6 +48,7 @@ class Validation:
         self.sigma = trainer.schedule.last_sigma
         self.count_accuracy: float | None = None  # of the last call, as the next
         self.collapsed: str | None = None
+        self.confused: list[str] = []
 
     @property
     def scenes(self) -> tuple[Tensor, View, Objects]:
@@ -64,8 +65,15 @@ class Validation:
         scores = score(to_numpy(found.objects), self.truth, self.symmetry, latents=model.latents, kinds=self.kinds)
         values = {f"val/{name}": value for name, value in scores.items() if isinstance(value, float)}
         self.count_accuracy = scores["count_accuracy"]
-        self.collapsed = collapse(found.objects, model.prior, self.run.scene.catalogue.names)
-        values |= {"val/elbo": elbo, "val/collapsed": float(self.collapsed is not None), "perf/minutes": seconds / 60}
+        names = self.run.scene.catalogue.names
+        self.collapsed = collapse(found.objects, model.prior, names)
+        self.confused = confused(scores["identity_confusion"], names)
+        values |= {
+            "val/elbo": elbo,
+            "val/collapsed": float(self.collapsed is not None),
+            "val/confused": float(len(self.confused)),
+            "perf/minutes": seconds / 60,
+        }
         values |= {f"by_count/{count}": share for count, share in scores["count_accuracy_by_count"].items()}
         self.tracker.log(step, values | self.by_object(scores))
         self.show(step, found, scores["count_confusion"])

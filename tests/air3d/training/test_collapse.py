@@ -9,7 +9,7 @@ import pytest
 from small_runs import small_trainer
 
 from air3d.model.prior import Prior
-from air3d.training.collapse import collapse
+from air3d.training.collapse import collapse, confused
 from renderers.convert import to_torch
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -88,3 +88,10 @@ def test_training_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert trainer.validation.collapsed == "no object is ever detected"
     out = capsys.readouterr()
     assert (out.out + out.err).count("warning: collapsed: no object is ever detected") == 2
+
+
+def test_identities_that_are_called_by_another_name_are_named() -> None:
+    confusion = [[9, 1, 0, 0], [6, 4, 0, 0], [0, 1, 2, 9], [0, 3, 0, 1]]
+    expected = ["mug is called saucepan (9 of 12)", "bowl is called plate (6 of 10)"]
+    assert confused(confusion, NAMES) == expected, "of the saucepans there are too few"
+    assert confused([[9, 0], [0, 9]], NAMES) == []
