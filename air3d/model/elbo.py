@@ -33,6 +33,8 @@ class ElboTerms:
     expectation of log p(x | z_1..t) over the yaw bins of object t; `identity_expectation`, the expectation of F_t over
     the identities of object t, less the F_t of the one that was drawn; `wake_phase`, for the first sample, the
     cross-entropies of identity and yaw of object t with what the renderer says of them (objectives/counterfactuals.py);
+    `evidence`, besides, by how many nats an object of any identity would explain the picture better in the place of
+    object t, where each fits about best; -inf where nobody asked;
     `context`, without gradient, what a baseline may know: all of it comes before anything of step t is decided.
 
     `world_kl`, `world_log_weight` and `world_log_q` are those of `world.Worlds`: None where no network infers a world.
@@ -46,6 +48,7 @@ class ElboTerms:
     yaw_expectation: Float[Tensor, "picture step"] | None = None
     identity_expectation: Float[Tensor, "picture sample step"] | None = None
     wake_phase: Float[Tensor, "picture step"] | None = None
+    evidence: Float[Tensor, "picture step"] | None = None
     context: Float[Tensor, "picture sample step feature"] | None = None
     world_kl: Float[Tensor, " picture"] | None = None
     world_log_weight: Float[Tensor, " picture"] | None = None

@@ -22,8 +22,9 @@ from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Sample, sample_of
 from scenes.objects import Objects
 
-HEARD = 0.02
-"""Probability of an object below which nobody asks which one it would be."""
+HEARD, ASKED = 0.02, 0.25
+"""Probability of an object from which on it is always asked which one it would be, and share of the others that are
+asked: most of those are bare table."""
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Counterfactuals:
     yaw_expectation: Float[Tensor, " picture"] | None
     identity_expectation: Float[Tensor, " batch"] | None
     wake_phase: Float[Tensor, " picture"] | None
+    evidence: Float[Tensor, " picture"] | None
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class CounterfactualEvaluator:
 
     def __call__(self, step: Step, wanted: Expectations) -> Counterfactuals:
         """All but the expectation over identities is for the first sample of each picture alone."""
-        yaw, identity, wake_phase = None, None, []
+        yaw, identity, evidence, wake_phase = None, None, None, []
         if wanted.yaw or wanted.wake_phase:
             expectation, cross_entropy = self.yaw_expectation(step)
             yaw = expectation if wanted.yaw else None
@@ -61,8 +63,9 @@ class CounterfactualEvaluator:
         if wanted.identity:
             identity = self.identity_expectation(step)
         if wanted.wake_phase:
-            wake_phase.append(self.identity_cross_entropy(select_rows(step, step.first)))
-        return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if wanted.wake_phase else None)
+            cross_entropy, evidence = self.compared_identities(select_rows(step, step.first))
+            wake_phase.append(cross_entropy)
+        return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if wanted.wake_phase else None, evidence)
 
     def yaw_expectation(self, step: Step) -> tuple[Float[Tensor, " picture"], Float[Tensor, " picture"]]:
         """E log p(x | .., yaw) over the yaw bins of each object, and their wake-phase cross-entropy, both for the first
@@ -94,18 +97,23 @@ class CounterfactualEvaluator:
         values = values - values.gather(-1, drawn(step).choices["identity"][:, None])
         return (choice.probs * values).sum(-1)
 
-    def identity_cross_entropy(self, step: Step) -> Float[Tensor, " batch"]:
-        """The wake-phase cross-entropy of the identities, each where it fits the picture about best; 0 where an object
-        is so unlikely that it would not be heard."""
-        there = (step.proposal.presence_logit.sigmoid() > HEARD).nonzero()[:, 0]
+    def compared_identities(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+        """The wake-phase cross-entropy of the identities, each where it fits the picture about best, and the evidence
+        that any of them is there. Where an object is hardly believed in, one row in four is asked."""
+        believed = step.proposal.presence_logit.sigmoid() > HEARD
+        asked = (believed | (torch.rand_like(step.proposal.presence_logit) < ASKED)).nonzero()[:, 0]
         nothing = torch.zeros_like(step.proposal.presence_logit)
-        if not len(there):
-            return nothing
-        step = select_rows(step, there)
+        if not len(asked):
+            return nothing, nothing - torch.inf
+        step = select_rows(step, asked)
         gains = partial(self.air.gains, step.place)
-        asked = self.air.posterior, step.proposal, step.closeup, step.believed
-        values = compare_identities(*asked, gains, self.coarse)
-        return nothing.index_put((there,), wake_cross_entropy(values, step.proposal.identity.logits))
+        given = self.air.posterior, step.proposal, step.closeup, step.believed
+        values = compare_identities(*given, gains, self.coarse)
+        cross_entropy = wake_cross_entropy(values, step.proposal.identity.logits)
+        evidence = values.logsumexp(-1)
+        if step.proposal.identity.log_prior is None:
+            evidence = evidence - step.proposal.identity.log_even
+        return nothing.index_put((asked,), cross_entropy), (nothing - torch.inf).index_put((asked,), evidence)
 
     @torch.no_grad()
     def per_identity(self, step: Step) -> Float[Tensor, "batch identity"]:

@@ -99,13 +99,15 @@ def said_of_world(terms: ElboTerms) -> dict[str, float]:
 def with_observed(terms: ElboTerms, observed: list[Observed], samples: int) -> ElboTerms:
     """The terms with what was observed of their steps, where anything was."""
     columns = zip(
-        *((c.yaw_expectation, c.identity_expectation, c.wake_phase, seen) for c, seen in observed), strict=True
+        *((c.yaw_expectation, c.identity_expectation, c.wake_phase, c.evidence, seen) for c, seen in observed),
+        strict=True,
     )
-    yaw, identity, wake, contexts = (None if column[0] is None else list(column) for column in columns)
+    yaw, identity, wake, evidence, contexts = (None if column[0] is None else list(column) for column in columns)
     return replace(
         terms,
         yaw_expectation=None if yaw is None else torch.stack(yaw, -1),
         identity_expectation=None if identity is None else stack_steps(identity, samples),
         wake_phase=None if wake is None else torch.stack(wake, -1),
+        evidence=None if evidence is None else torch.stack(evidence, -1),
         context=None if contexts is None else stack_steps(contexts, samples).transpose(-1, -2),
     )

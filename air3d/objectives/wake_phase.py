@@ -9,20 +9,36 @@ sample of each picture (`air3d.objectives.counterfactuals`), everything else hel
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from air3d.model.distributions import wake_cross_entropy
-from air3d.model.elbo import ElboTerms, log_count_posterior, onwards, prefix_bounds
+from air3d.model.elbo import ElboTerms, log_count_posterior, onwards, prefix_bounds, up_to
 
 
 def wake_phase(terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: int) -> Float[Tensor, " picture"]:
     """Cross-entropy of each choice with its best q given all else, summed with a minus sign; 0 at most.
 
-    That of an object counts as much as the object does, r_t, as in the bound.
+    That of an object counts as much as the object does, be it by q, r_t, or by what would be best.
     """
     assert terms.wake_phase is not None, "the wake-phase term needs the counterfactuals of every step"
     log_q = log_count_posterior(terms.presence_logit, min_count)
-    count = wake_cross_entropy(prefix_bounds(terms, log_prior).detach(), log_q).mean(-1)
-    reached = onwards(log_q.detach().exp())[:, 0]
+    bounds = hopeful_bounds(terms, log_prior)
+    count = wake_cross_entropy(bounds, log_q).mean(-1)
+    best = bounds[:, 0].masked_fill(log_q[:, 0] == -torch.inf, -torch.inf).softmax(-1)
+    reached = torch.maximum(onwards(log_q.detach().exp())[:, 0], onwards(best))
     return count + (reached * terms.wake_phase).sum(-1)
+
+
+def hopeful_bounds(terms: ElboTerms, log_prior: Float[Tensor, " count"]) -> Float[Tensor, "picture sample count"]:
+    """F_n without gradient; for the first sample, each object is worth what its best identity would be if that is more.
+
+    Otherwise an identity that is not believed in yet is always painted as another one, which is worth less than
+    nothing: its objects would be told not to be there, and what is not there is not told what it is.
+    """
+    bounds = prefix_bounds(terms, torch.zeros_like(log_prior)).detach()
+    if terms.evidence is not None:
+        gains = torch.maximum(bounds[:, 0].diff(dim=-1), terms.evidence)
+        bounds = torch.cat([bounds[:, :1, :1] + up_to(gains)[:, None], bounds[:, 1:]], 1)
+    return bounds + log_prior

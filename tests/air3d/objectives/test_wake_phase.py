@@ -21,7 +21,7 @@ from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, pre
 from air3d.model.policies import sample
 from air3d.objectives import Elbo, Weights
 from air3d.objectives.counterfactuals import CounterfactualEvaluator
-from air3d.objectives.wake_phase import wake_phase
+from air3d.objectives.wake_phase import hopeful_bounds, wake_phase
 from air3d.training.schedules import ScheduleConfig
 from scenes.errors import UserError
 
@@ -62,13 +62,31 @@ def test_the_count_is_drawn_to_its_best_from_wherever_it_is(min_count: int) -> N
     torch.testing.assert_close(drawn_there[..., 0], right, atol=1e-6, rtol=0)
 
 
-def test_an_object_weighs_as_much_as_it_counts() -> None:
+def test_an_object_weighs_as_much_as_it_counts_or_as_it_should() -> None:
     terms = replace(
         enumerable.draw(enumerable.parameters(), 3, 2), wake_phase=torch.tensor([[-3.0, -6.0]]).expand(3, 2)
     )
     nothing = wake_phase(replace(terms, wake_phase=torch.zeros(3, 2)), enumerable.LOG_PRIOR, 0)
     q = log_count_posterior(terms.presence_logit, 0).exp()[:, 0]
-    torch.testing.assert_close(wake_phase(terms, enumerable.LOG_PRIOR, 0) - nothing, -3 * q[:, 1] - 9 * q[:, 2])
+    best = prefix_bounds(terms, enumerable.LOG_PRIOR)[:, 0].softmax(-1)
+    first, second = (torch.maximum(x[:, n:].sum(1), y[:, n:].sum(1)) for n in (1, 2) for x, y in [(q, best)])
+    torch.testing.assert_close(wake_phase(terms, enumerable.LOG_PRIOR, 0) - nothing, -3 * first - 6 * second)
+
+
+def test_what_another_identity_would_explain_is_believed_in() -> None:
+    """Objects painted as what they are not, of which nobody would say that they are there."""
+    terms = enumerable.draw(enumerable.parameters(), 3, 2)
+    spoiled = terms.log_likelihood - torch.arange(terms.log_likelihood.shape[-1]) * 50.0
+    terms = replace(terms, log_likelihood=spoiled, wake_phase=torch.zeros(3, terms.kl.shape[-1]))
+    worth = prefix_bounds(terms, enumerable.LOG_PRIOR)[:, 0]
+    assert (worth.argmax(-1) == 0).all()
+    evidence = torch.full((3, terms.kl.shape[-1]), -torch.inf)
+    assert torch.equal(hopeful_bounds(replace(terms, evidence=evidence), enumerable.LOG_PRIOR)[:, 0], worth)
+    evidence[:, 0] = 20.0
+    hoped = hopeful_bounds(replace(terms, evidence=evidence), enumerable.LOG_PRIOR)
+    assert (hoped[:, 0].argmax(-1) == 1).all()
+    torch.testing.assert_close(hoped[:, 0, 1] - hoped[:, 0, 0], 20.0 + enumerable.LOG_PRIOR.diff()[:1].expand(3))
+    assert torch.equal(hoped[:, 1:], prefix_bounds(terms, enumerable.LOG_PRIOR)[:, 1:]), "other samples stay"
 
 
 def test_identities_are_drawn_to_the_one_that_would_explain_the_picture_best(tmp_path: Path) -> None:
