@@ -66,8 +66,10 @@ def train(config: Config, run_dir: Path) -> None:
     if state and data:
         same_folder(data, state, run_dir)
     elif config.init and not state:
-        weights = begin_with(run, config.init)
+        weights, new = begin_with(run, config.init, other_meshes=data is None)
         about["init"] = {"file": str(weights), "sha256": sha256(weights)}
+        if new:
+            print(f"begins with {weights}; new to it: {', '.join(new)}")
     if data:
         about["data"] = data.about()
     save_config(config, run_dir)

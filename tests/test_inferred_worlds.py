@@ -62,7 +62,7 @@ def test_a_network_goes_on_where_another_part_is_inferred(run_dir: Path, tmp_pat
     words = [word for word in WORDS if not word.startswith("scene.view.camera")]
     run = small_run(tmp_path, *words, f"scene.view.camera={other}")
     own = {name: value.clone() for name, value in run.model.state_dict().items()}
-    theirs = load_checkpoint(begin_with(run, run_dir))["model"]
+    theirs = load_checkpoint(begin_with(run, run_dir)[0])["model"]
     for name, value in run.model.state_dict().items():
         taken = other == "inferred" or not name.startswith("world.")
         assert torch.equal(value, theirs[name] if taken else own[name]), name

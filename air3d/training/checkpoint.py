@@ -16,6 +16,7 @@ from air3d.cli import typed
 from air3d.files import atomic
 from air3d.training.config import Config
 from air3d.training.earlier import renamed_settings, renamed_weights
+from air3d.training.other_catalogue import with_identities
 from air3d.training.run import Run, build
 from scenes.catalogue import Catalogue
 from scenes.catalogue_file import read_catalogue, save_catalogue
@@ -161,16 +162,21 @@ def trained_weights(run_dir: Path) -> tuple[dict[str, Any], Path]:
     return read_weights(path) if path.name == RELEASED else load_checkpoint(path), path
 
 
-def begin_with(run: Run, run_dir: Path | str) -> Path:
-    """Put what another run learned into a new one, and say from which file. Nothing else of it is taken over: neither
-    the optimiser's state nor its place in the schedules. Where the two infer other parts of a picture's world by a
-    network, that network begins anew. UserError where the objects or the sizes differ."""
+def begin_with(run: Run, run_dir: Path | str, other_meshes: bool = False) -> tuple[Path, list[str]]:
+    """Put what another run learned into a new one; which file that is, and the identities that are new to it. Nothing
+    else of it is taken over: neither the optimiser's state nor its place in the schedules. Where the two infer other
+    parts of a picture's world by a network, that network begins anew. UserError where the sizes differ, and where the
+    objects do, but for `other_meshes`."""
     theirs, mine = load_config(run_dir).plain()["model"], run.config.plain()["model"]
     differ = [f"model.{name}={value}" for name, value in theirs.items() if name != "name" and value != mine[name]]
     misfit = f"this model: its settings are {' '.join(differ)}" if differ else "this model"
     state, path = trained_weights(Path(run_dir))
+    known, identities = state["identities"], identity_of(run.scene.catalogue)
+    if other_meshes and state.get("catalogue") != identities["catalogue"]:
+        weights = with_identities(renamed_weights(state["model"]), known, identities["identities"])
+        state = {**state, **identities, "model": weights}
     load_weights(run, {**state, "model": with_own_world(run, state["model"])}, path, misfit)
-    return path
+    return path, [name for name in identities["identities"] if name not in known]
 
 
 def with_own_world(run: Run, weights: Mapping[str, Any]) -> dict[str, Any]:
