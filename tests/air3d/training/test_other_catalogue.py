@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from small_runs import example, small_run, small_trainer
 
+from air3d.model.policies import Mode
 from air3d.training.checkpoint import begin_with
 from air3d.training.other_catalogue import chosen
 from scenes import crockery
