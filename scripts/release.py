@@ -1,7 +1,8 @@
 """Hand on a trained network: ``python scripts/release.py RUN_DIR OUT``.
 
 OUT gets model.safetensors (weights alone, a megabyte or two), config.yaml without the paths of this machine,
-catalogue.npz where it was trained on somebody's meshes, and metrics.json, from 1000 held-out scenes, which ``python evaluate.py run=OUT`` gives again.
+catalogue.npz where it was trained on somebody's meshes, and metrics.json, from 1000 held-out scenes, which
+``python evaluate.py run=OUT`` gives again.
 """
 
 from __future__ import annotations
