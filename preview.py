@@ -15,6 +15,7 @@ from air3d.report.preview.page import write_page
 from air3d.report.preview.pictures import Studio, example
 from air3d.report.preview.sheet import write_sheet
 from renderers import RendererConfig, build_renderer
+from scenes.catalogues import reading_of
 from scenes.errors import UserError
 from scenes.scene import Scene, SceneConfig
 
@@ -37,15 +38,17 @@ class PreviewConfig:
 
 def main(settings: DictConfig) -> None:
     config = cli.typed(settings, PreviewConfig)
-    scene = Scene(config.scene)
+    scene, read = Scene(config.scene), reading_of(config.scene)
     renderer = build_renderer(config.renderer.name, scene, config.renderer)
     shown = cards(scene.catalogue, Studio(renderer, config.side))
-    table = example(config.scene, config.renderer)
-    page, understood = Path(config.out), getattr(scene, "understood", None)
-    said = (understood.lines, understood.left_out) if understood else ()
-    write_page(page, config.scene.name, table, shown, *said)
+    table, trouble = example(config.scene, config.renderer)
+    page, lines, left_out = Path(config.out), read.lines if read else (), read.left_out if read else ()
+    write_page(page, config.scene.name, table, shown, lines, [*left_out, *trouble])
     write_sheet(page.with_suffix(".png"), table, shown)
-    print(f"{page} and {page.with_suffix('.png').name} beside it: {len(scene.catalogue)} entries")
+    for line in (*lines, *left_out, *trouble):
+        print(line)
+    kinds = len(scene.catalogue.kinds)
+    print(f"{page} and {page.with_suffix('.png').name} beside it: {kinds} meshes, {len(shown)} entries")
 
 
 if __name__ == "__main__":

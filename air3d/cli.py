@@ -23,7 +23,12 @@ MOVED = {"experiment": "ablation"}
 """Groups of settings that had another name; compare.py has experiments still."""
 SHORT = {"train": {"data": "data.folder"}}
 """Settings with a shorter name on the command line, by program."""
-FOLDERS = {"train": ("data.folder", "init", "scene.meshes"), "generate": ("scene.meshes",), "compare": ("data",)}
+FOLDERS = {
+    "train": ("data.folder", "init", "scene.meshes"),
+    "generate": ("scene.meshes",),
+    "preview": ("scene.meshes",),
+    "compare": ("data",),
+}
 """Settings that name something there is, by program; any name is taken as it stands."""
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ended, as shells count."""

@@ -60,10 +60,13 @@ def catalogue_of(config: CatalogueConfig) -> Catalogue:
 
 def understood(config: CatalogueConfig) -> tuple[str, ...]:
     """A line about each mesh of the folder, and about each that was left out; none where there is no folder to read."""
-    if config.meshes is None or Path(config.meshes).is_file():
-        return ()
-    read = folder(config)
-    return (*read.lines, *read.left_out)
+    read = reading_of(config)
+    return (*read.lines, *read.left_out) if read else ()
+
+
+def reading_of(config: CatalogueConfig) -> Understood | None:
+    """What was read of the folder; None where there is no folder to read."""
+    return None if config.meshes is None or Path(config.meshes).is_file() else folder(config)
 
 
 def folder(config: CatalogueConfig) -> Understood:

@@ -83,7 +83,7 @@ def resting_faces(
 def _lengthwise(pose: Resting, solid: trimesh.Trimesh) -> Resting:
     """The pose with the long side of its footprint along X, so that a yaw of 0 looks like one."""
     seen = np.asarray(solid.vertices) @ pose.rotation[:2].T
-    box = np.asarray(shapely.minimum_rotated_rectangle(shapely.MultiPoint(seen)).exterior.coords)
+    box = np.asarray(shapely.MultiPoint(seen).minimum_rotated_rectangle.exterior.coords)  # pyright: ignore
     first, second = box[1] - box[0], box[2] - box[1]
     along = first if np.hypot(*first) > 1.001 * np.hypot(*second) else second
     along = along if (round(along[0], 9), along[1]) > (0, 0) else -along

@@ -10,6 +10,7 @@ from PIL import Image
 from air3d.report.preview.pictures import Studio
 from scenes.catalogue import Catalogue
 from scenes.mesh import Mesh
+from scenes.meshes.symmetry import STEP
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ def cards(catalogue: Catalogue, studio: Studio) -> list[Card]:
 
 def facts(mesh: Mesh) -> list[tuple[str, str]]:
     """In words, lengths in centimetres."""
-    width, depth, height = 100 * np.ptp(mesh.vertices, axis=0)
+    width, depth, height = (100 * (mesh.vertices.max(0) - mesh.vertices.min(0))).tolist()
     return [
         ("face", f"{mesh.face}: {100 * mesh.weight:.0f} % of the times it is put down"),
         ("size", f"{width:.1f} x {depth:.1f} x {height:.1f} cm (along X, along Y, high)"),
         ("footprint", f"{1e4 * mesh.footprint.area:.1f} cm2, its base point {base_point(mesh)}"),
-        ("turned about the vertical", turns(mesh.symmetry)),
-        ("turned in any way", group(len(mesh.group))),
+        ("about the vertical", turns(mesh.symmetry)),
+        ("about any axis", group(len(mesh.group))),
         ("triangles", f"{len(mesh.faces)}"),
     ]
 
@@ -58,5 +59,12 @@ def turns(symmetry: int) -> str:
 
 
 def group(size: int) -> str:
-    """The whole group in words."""
-    return "no turn leaves it the same" if size == 1 else f"{size} turns leave it the same, the one by nothing counted"
+    """The whole group in words: one that turns continuously is listed in steps of 5 degrees, a ball's in its own."""
+    whole = round(360 / STEP)
+    if size == 1:
+        return "no turn leaves it the same"
+    if size < whole:
+        return f"{size} turns leave it the same, the one by nothing among them"
+    return {whole: "any turn about one axis", 2 * whole: "any turn about one axis, and upside down"}.get(
+        size, "any turn"
+    )

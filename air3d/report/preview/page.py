@@ -19,20 +19,20 @@ from air3d.report.preview.pictures import PICTURES
 def write_page(
     path: Path,
     scene: str,
-    table: Image.Image,
+    table: Image.Image | None,
     shown: Sequence[Card],
     lines: Sequence[str] = (),
-    left_out: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> None:
     """Writes the page, atomically. lines: what the reader says of each mesh, in the order of `shown`'s kinds, or
-    nothing; left_out: of those that it could not use."""
+    nothing; warnings: of what could not be used or painted."""
     environment = Environment(
         loader=PackageLoader("air3d.report.preview", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["source"] = source
     kinds = [(name, list(group)) for name, group in groupby(shown, lambda card: card.kind)]
     page = environment.get_template("page.html").render(
-        scene=scene, table=table, kinds=kinds, lines=list(lines), left_out=left_out, captions=PICTURES, shown=shown
+        scene=scene, table=table, kinds=kinds, lines=list(lines), warnings=warnings, captions=PICTURES, shown=shown
     )
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

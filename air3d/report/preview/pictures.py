@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw
 from renderers import Renderer, RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_torch
 from scenes.camera import FAR, NEAR, Camera
+from scenes.errors import UserError
 from scenes.mesh import Mesh
 from scenes.objects import Objects
-from scenes.scene import Scene, SceneConfig
+from scenes.scene import Scene, SceneConfig, camera_of
 from scenes.view import View
 
 SIDES = {"front": 0.0, "right": 90.0, "back": 180.0, "left": 270.0}
@@ -24,6 +25,7 @@ FIELD_OF_VIEW = 20.0  # degrees, unless the thing is so large or small that the 
 PAPER, INK, MARK = (0.93, 0.93, 0.91), (60, 60, 60), (200, 60, 40)
 TICKS = 0.01, 0.05, 0.10, 0.50, 1.0  # metres between the marks of a ruler
 MOST_TICKS = 14
+TRIED = 8  # tables, of which the fullest is shown
 PICTURES = [*SIDES, "from above"]
 
 
@@ -100,12 +102,17 @@ def pixels(camera: Camera, points: np.ndarray) -> list[tuple[float, float]]:
     return [(float(column), float(row)) for column, row in camera.to_pixels(camera.project(points))]
 
 
-def example(config: SceneConfig, settings: RendererConfig, tall: int = 384) -> Image.Image:
-    """A table as a training sees it, but finer: one of the first with as many objects as there can be."""
+def example(config: SceneConfig, settings: RendererConfig, tall: int = 384) -> tuple[Image.Image | None, list[str]]:
+    """A table as a training sees it, but finer: the fullest of the first ones; or none, and why there is none."""
     times = max(1, round(tall / config.height))
-    size = [times * side for side in (config.height, config.width)]
-    scene = Scene(replace(config, image_size=size))
-    objects, view = scene.objects(0, 0, config.max_objects), scene.view(0, 0)
+    height, width = times * config.height, times * config.width
+    intrinsics = config.intrinsics and tuple(camera_of(config).resized(height, width).intrinsics.tolist())
+    scene = Scene(replace(config, image_size=[height, width], intrinsics=intrinsics))
+    try:
+        fullest = max(range(TRIED), key=lambda index: int(scene.objects(0, index).count[0]))
+        objects, view = scene.objects(0, fullest), scene.view(0, fullest)
+    except UserError as error:
+        return None, [f"no table can be painted: {error}"]
     renderer = build_renderer(settings.name, scene, settings)
     with torch.no_grad():
-        return Image.fromarray(to_bytes(renderer.render(to_torch(objects), to_torch(view)))[0])
+        return Image.fromarray(to_bytes(renderer.render(to_torch(objects), to_torch(view)))[0]), []

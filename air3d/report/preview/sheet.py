@@ -16,15 +16,17 @@ LETTERS = 56  # in a line
 PAPER, INK, QUIET = (255, 255, 255), (30, 30, 30), (90, 90, 90)
 
 
-def write_sheet(path: Path, table: Image.Image, shown: Sequence[Card]) -> None:
+def write_sheet(path: Path, table: Image.Image | None, shown: Sequence[Card]) -> None:
     """Writes the contact sheet (PNG), atomically."""
     side = shown[0].pictures[0].height
     row = side + GAP
-    width = max(table.width, len(shown[0].pictures) * row + WORDS) + 2 * GAP
-    sheet = Image.new("RGB", (width, table.height + 2 * GAP + len(shown) * row), PAPER)
-    sheet.paste(table, (GAP, GAP))
+    space = table.height + GAP if table else 0
+    width = max(table.width if table else 0, len(shown[0].pictures) * row + WORDS) + 2 * GAP
+    sheet = Image.new("RGB", (width, space + GAP + len(shown) * row), PAPER)
+    if table:
+        sheet.paste(table, (GAP, GAP))
     for number, card in enumerate(shown):
-        top = table.height + 2 * GAP + number * row
+        top = space + GAP + number * row
         for column, picture in enumerate(card.pictures):
             sheet.paste(picture, (GAP + column * row, top))
         _say(sheet, card, GAP + len(card.pictures) * row, top, side // LINE)
