@@ -45,7 +45,8 @@ def facts(mesh: Mesh) -> list[tuple[str, str]]:
 
 
 def base_point(mesh: Mesh) -> str:
-    beside = 100 * float(np.hypot(*mesh.footprint.centroid.coords[0]))
+    middle = mesh.footprint.centroid
+    beside = 100 * float(np.hypot(middle.x, middle.y))
     return "in the middle" if beside < 0.05 else f"{beside:.1f} cm from the middle"
 
 
