@@ -43,5 +43,5 @@ class Touched:
         pixels, shape = before[0].numel(), (len(before), len(lacking))
         count = torch.full(shape, pixels, device=before.device)
         errors = before.flatten(1)[:, None].expand(-1, len(lacking), -1)
-        flat = (torch.stack(list(each), 1).reshape(-1, 3) for each in (lacking, front))
-        return Touched(errors.flatten(), *flat, count)
+        left, changed = (torch.stack(list(each), 1).reshape(-1, 3) for each in (lacking, front))
+        return Touched(errors.flatten(), left, changed, count)

@@ -110,8 +110,9 @@ def prepare(
     parts, notes = load(folder, found.path)
     solid, numbers, mended = welded(parts)
     low, extents = solid.bounds[0], solid.extents
-    as_listed = listed is not None and told.units is None and told.size is None
-    metres, units = scale(extents, told.units, float(listed.max()) if as_listed else told.size)
+    as_listed = told.units is None and told.size is None and listed is not None
+    longest = told.size if listed is None or not as_listed else float(listed.max())
+    metres, units = scale(extents, told.units, longest)
     not_flat(extents)
     guessed, why = up_axis(found.path.suffix.lower()[1:], low, extents)
     if listed is not None and (high := up_of(listed, extents, guessed)) != guessed:
