@@ -34,7 +34,7 @@ from scenes.view import View, shared
 REFINEMENT_REACH = 0.05
 """How far a closer look may still move an object, as a share of the table."""
 
-SHIFTS = 5
+SHIFTS = 3
 """Towards the middle of what is unexplained."""
 
 IMPOSSIBLE = 10.0
@@ -52,8 +52,8 @@ class PosteriorConfig:
     `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: no
     such look.
     `compare_identities`: whether each identity is painted, too, before an answer says which it is.
-    `standing`: whether the middle of what is unexplained around the place that is attended to is taken for the middle
-    of an object, which stands the nearer to the camera the taller it is; otherwise that place for its base point.
+    `standing`: whether the middle of what is unexplained around the place that is attended to is taken for the middle of
+    an object, which stands the nearer to the camera the taller it is; otherwise that place for its base point.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
