@@ -34,9 +34,6 @@ from scenes.view import View, shared
 REFINEMENT_REACH = 0.05
 """How far a closer look may still move an object, as a share of the table."""
 
-SHIFTS = 3
-"""Towards the middle of what is unexplained."""
-
 IMPOSSIBLE = 10.0
 """What is taken from the logit of an object where another one stands."""
 
@@ -52,8 +49,8 @@ class PosteriorConfig:
     `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: no
     such look.
     `compare_identities`: whether each identity is painted, too, before an answer says which it is.
-    `standing`: whether the middle of what is unexplained around the place that is attended to is taken for the middle of
-    an object, which stands the nearer to the camera the taller it is; otherwise that place for its base point.
+    `standing`: whether the place that is attended to is taken for the middle of an object, which stands the nearer to
+    the camera the taller it is; otherwise for its base point.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
@@ -164,8 +161,6 @@ class Posterior(nn.Module):
             attention = self.attention(contrast, state, places)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         place = attended_place(attention, places)
-        if self.config.standing:
-            place = middle(place, cells[..., -1].detach(), places)
         seen, state = self.attend(values, attention, state, self.cropped(closeup, place, view))
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
@@ -292,18 +287,6 @@ def attended_place(
 ) -> Float[Tensor, "batch 2"]:
     """The mean of the cells' places, weighted by attention."""
     return attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
-
-
-def middle(
-    place: Float[Tensor, "batch 2"], unexplained: Float[Tensor, "batch cell"], places: Float[Tensor, "#batch cell 2"]
-) -> Float[Tensor, "batch 2"]:
-    """From there to the middle of what is unexplained around it, by mean shift (Comaniciu & Meer 2002): attention goes
-    to the most striking part of an object, the edge of a telephone or the label of a bottle."""
-    for _ in range(SHIFTS):
-        near = (places - place[:, None]).square().sum(-1) < REACH**2
-        weights = unexplained * near + 1e-6 * near
-        place = attended_place(weights / weights.sum(-1, keepdim=True).clamp_min(1e-12), places)
-    return place
 
 
 def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:

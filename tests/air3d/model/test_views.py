@@ -17,7 +17,6 @@ from air3d.model.encoder import table_points
 from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Mode
-from air3d.model.posterior import middle
 from air3d.model.ring_features import RingSampler
 from air3d.model.unexplained import STRIDE
 from scenes.camera import Camera
@@ -109,16 +108,6 @@ def test_an_object_stands_where_its_middle_hides_the_table(tmp_path: Path) -> No
         np.testing.assert_allclose(
             camera.to_pixels(camera.project(middle)), camera.to_pixels(camera.project(metres[row])), atol=1e-2
         )
-
-
-def test_the_middle_of_what_is_unexplained_is_found_from_its_edge() -> None:
-    side = torch.linspace(0, 1, 21)
-    places = torch.stack(torch.meshgrid(side, side, indexing="ij"), -1).reshape(1, -1, 2)
-    object_there = ((places[0] - torch.tensor([0.4, 0.6])).abs() <= torch.tensor([0.051, 0.151])).all(-1).float()
-    object_there[((places[0] - torch.tensor([0.4, 0.6])).abs() < 0.02).all(-1)] *= 0.5
-    beside = ((places[0] - torch.tensor([0.9, 0.1])).square().sum(-1) < 0.05**2).float()
-    found = middle(torch.tensor([[0.4, 0.74]]), (object_there + beside)[None], places)
-    torch.testing.assert_close(found, torch.tensor([[0.4, 0.6]]), atol=0.02, rtol=0)
 
 
 def world_rays(camera: Camera, pixels: np.ndarray) -> np.ndarray:
