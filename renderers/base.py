@@ -139,15 +139,17 @@ class Renderer(nn.Module):
         objects: Objects,
         view: View,
         pictures: Float[Tensor, "batch height width 3"],
+        fronts: bool = True,
     ) -> Touched:
         """What each object of a picture would change if it alone were painted onto the canvas; without gradient. Those
-        that are not present change nothing."""
-        lacking, fronts = [], []
+        that are not present change nothing. Without `fronts` those are not asked for, and may be zeros."""
+        lacking, changed = [], []
         for slot in range(objects.slots):
-            last = self.last(canvas, self.paint(canvas, objects.slot(slot), view), view, pictures)
-            lacking.append(pictures - last.image)
-            fronts.append(last.front)
-        return Touched.whole((pictures - self.develop(canvas, view)).square().sum(-1), lacking, fronts)
+            after = self.paint(canvas, objects.slot(slot), view)
+            last = self.last(canvas, after, view, pictures) if fronts else None
+            lacking.append(pictures - (self.develop(after, view) if last is None else last.image))
+            changed.append(torch.zeros_like(pictures) if last is None else last.front)
+        return Touched.whole((pictures - self.develop(canvas, view)).square().sum(-1), lacking, changed)
 
     def render(self, objects: Objects, view: View) -> Float[Tensor, "batch height width 3"]:
         """The pictures of whole scenes, all objects in one pass."""

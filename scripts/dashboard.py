@@ -15,7 +15,7 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
     "counts": {
         "count accuracy": ["val/count_accuracy"],
         "count accuracy, by number of objects": [f"by_count/{count}" for count in range(10)],
-        "collapsed": ["val/collapsed"],
+        "collapsed": ["val/collapsed", "val/confused"],
     },
     "objects": {
         "detection rate": ["val/detection_rate"],

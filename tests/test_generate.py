@@ -148,7 +148,16 @@ def test_every_shipped_configuration_generates(script: ModuleType, tmp_path: Pat
     traced = "mitsuba" in choice or "path_traced" in choice
     if traced:
         pytest.importorskip("mitsuba", reason="Mitsuba is not installed: pip install -e '.[mitsuba]'")
-    generate(script, choice, *["painter.rays=1"] * traced, "scenes=2", "scene.image_size=16", f"out={tmp_path / 'set'}")
+    of_folder = [f"scene.meshes={ROOT / 'meshes' / 'kitchen'}"] * (choice == "scene=meshes")
+    generate(
+        script,
+        choice,
+        *of_folder,
+        *["painter.rays=1"] * traced,
+        "scenes=2",
+        "scene.image_size=16",
+        f"out={tmp_path / 'set'}",
+    )
     data = read_dataset(tmp_path / "set")
     assert data.images.shape == (2, 16, 16, 3) and data.images.max() > 20
 

@@ -191,7 +191,7 @@ class Air(nn.Module):
         """By how many nats each of these objects, alone, would explain the pictures better than the canvas does; each
         in the colour that explains them best, less what that costs. For each pixel noise."""
         prior, share = self.world.colours(place.told), self.world.states.outliers
-        touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures)
+        touched = self.renderer.alternatives(place.before, objects, place.view, place.pictures, prior is not None)
         lacking, front = touched.lacking, touched.front
         if prior is not None:
             square, product = touched.summed(front.square()), touched.summed(front * lacking)

@@ -42,7 +42,7 @@ def in_colours(
 def in_noise(
     picture: Float[Tensor, "batch 3 height width"],
     canvas: Float[Tensor, "batch 3 height width"],
-    table: Float[Tensor, "batch 3 height width"],
+    table: Float[Tensor, "#batch 3 #height #width"],
 ) -> Float[Tensor, "batch 1 row column"]:
     """The same in units of the picture's own noise, for a `table` that was inferred from the picture.
 

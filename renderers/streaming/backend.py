@@ -75,10 +75,12 @@ class Streaming(Renderer):
         return Last(image, front, square, product)
 
     @torch.no_grad()
-    def alternatives(self, canvas: Tensor, objects: Objects, view: View, pictures: Tensor) -> Touched:
+    def alternatives(
+        self, canvas: Tensor, objects: Objects, view: View, pictures: Tensor, fronts: bool = True
+    ) -> Touched:
         """See ``Renderer.alternatives``; on the CPU the touched pixels alone."""
         if canvas.is_cuda or self.settings.antialias > 1:
-            return super().alternatives(canvas, objects, view, pictures)
+            return super().alternatives(canvas, objects, view, pictures, fronts)
         painted = objects.presence > 0.5
         there, picture = objects.each(lambda _, array: array[painted][:, None]), painted.nonzero()[:, 0]
         bare = replace(view, background=view.background.new_zeros(1, 3).expand(len(view), 3))  # those are large

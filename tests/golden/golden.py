@@ -124,7 +124,7 @@ def load(path: Path) -> tuple[Case, Tensor, Tensor, Result]:
     camera = {name: value.tolist() for name, value in group("camera.").items()}
     settings = {name: value.tolist() for name, value in group("settings.").items() if name not in OLD}
     packed = group("packed.")
-    packed.setdefault("first", np.arange(len(packed["faces"])))
+    packed.pop("first", None)  # of a time when one entry had several resting faces
     case = Case(
         Objects(**group("objects.")),
         Camera.look_at(**camera) if "target" in camera else Camera(**camera),

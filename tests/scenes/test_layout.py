@@ -161,7 +161,8 @@ def test_nine_fit_the_default_table():
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configurations(path: Path):
-    config = typed(compose("train", [f"scene={path.stem}"]).scene, SceneConfig)
+    of_folder = [f"scene.meshes={CONFIGS[0].parents[2] / 'meshes' / 'kitchen'}"] * (path.stem == "meshes")
+    config = typed(compose("train", [f"scene={path.stem}", *of_folder]).scene, SceneConfig)
     assert config.name == path.stem
     scene = Scene(config)
     counts = scene.batch(0, range(60)).count
