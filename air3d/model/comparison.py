@@ -46,8 +46,10 @@ def compare_identities(
     """
     tries = Hypotheses(posterior, proposal, closeup, view)
     every = torch.arange(posterior.identities, device=closeup.device).expand(len(closeup), -1)
-    values = gains(tries.objects(every, tries.likeliest), [sigma])[0] - tries.bins.log()
-    turning = values.topk(min(TURNED, posterior.identities), 1).indices
+    turning, values = every, torch.zeros_like(tries.cost)
+    if posterior.identities > TURNED:
+        values = gains(tries.objects(every, tries.likeliest), [sigma])[0] - tries.bins.log()
+        turning = values.topk(TURNED, 1).indices
     turned = tries.turned(turning, gains, sigma)
     values = values.scatter(1, turning, turned.logsumexp(-1) - tries.bins[turning].log())
     best, bin = turned.max(-1)

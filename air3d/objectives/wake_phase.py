@@ -24,14 +24,14 @@ def wake_phase(terms: ElboTerms, log_prior: Float[Tensor, " count"], min_count: 
     """
     assert terms.wake_phase is not None, "the wake-phase term needs the counterfactuals of every step"
     log_q = log_count_posterior(terms.presence_logit, min_count)
-    bounds = hopeful_bounds(terms, log_prior)
+    bounds = optimistic_bounds(terms, log_prior)
     count = wake_cross_entropy(bounds, log_q).mean(-1)
     best = bounds[:, 0].masked_fill(log_q[:, 0] == -torch.inf, -torch.inf).softmax(-1)
     reached = torch.maximum(onwards(log_q.detach().exp())[:, 0], onwards(best))
     return count + (reached * terms.wake_phase).sum(-1)
 
 
-def hopeful_bounds(terms: ElboTerms, log_prior: Float[Tensor, " count"]) -> Float[Tensor, "picture sample count"]:
+def optimistic_bounds(terms: ElboTerms, log_prior: Float[Tensor, " count"]) -> Float[Tensor, "picture sample count"]:
     """F_n without gradient; for the first sample, each object is worth what its best identity would be if that is more.
 
     Otherwise an identity that is not believed in yet is always painted as another one, which is worth less than

@@ -21,7 +21,7 @@ from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, pre
 from air3d.model.policies import sample
 from air3d.objectives import Elbo, Weights
 from air3d.objectives.counterfactuals import CounterfactualEvaluator
-from air3d.objectives.wake_phase import hopeful_bounds, wake_phase
+from air3d.objectives.wake_phase import optimistic_bounds, wake_phase
 from air3d.training.schedules import ScheduleConfig
 from scenes.errors import UserError
 
@@ -81,9 +81,9 @@ def test_what_another_identity_would_explain_is_believed_in() -> None:
     worth = prefix_bounds(terms, enumerable.LOG_PRIOR)[:, 0]
     assert (worth.argmax(-1) == 0).all()
     evidence = torch.full((3, terms.kl.shape[-1]), -torch.inf)
-    assert torch.equal(hopeful_bounds(replace(terms, evidence=evidence), enumerable.LOG_PRIOR)[:, 0], worth)
+    assert torch.equal(optimistic_bounds(replace(terms, evidence=evidence), enumerable.LOG_PRIOR)[:, 0], worth)
     evidence[:, 0] = 20.0
-    hoped = hopeful_bounds(replace(terms, evidence=evidence), enumerable.LOG_PRIOR)
+    hoped = optimistic_bounds(replace(terms, evidence=evidence), enumerable.LOG_PRIOR)
     assert (hoped[:, 0].argmax(-1) == 1).all()
     torch.testing.assert_close(hoped[:, 0, 1] - hoped[:, 0, 0], 20.0 + enumerable.LOG_PRIOR.diff()[:1].expand(3))
     assert torch.equal(hoped[:, 1:], prefix_bounds(terms, enumerable.LOG_PRIOR)[:, 1:]), "other samples stay"
