@@ -38,7 +38,8 @@ class Renderer(nn.Module):
 
     def __init__(self, scene: Scene, settings: RendererConfig) -> None:
         super().__init__()
-        self.settings, packed = settings, scene.catalogue.packed()
+        self.settings = settings.at(scene.config.height, scene.config.width)
+        packed = scene.catalogue.packed()
         floats = {"vertices": packed.vertices, "normals": packed.normals, "albedo": packed.colours}
         for name, values in floats.items():
             self.register_buffer(name, torch.as_tensor(values).to(torch.float32, copy=True), persistent=False)

@@ -59,7 +59,7 @@ class PyTorch3D(Renderer):
         """See ``Renderer.splat``."""
         fragments, colours = self.rasterize(corners, colours, entry, painted, *canvas.shape[1:3])
         layers = fragments.pix_to_face >= 0, fragments.dists, fragments.zbuf, colours
-        return canvases.merge(canvas, *layers, self.settings.sigma, self.settings.gamma, NEAR, FAR)
+        return canvases.merge(canvas, *layers, self.settings.soft, self.settings.gamma, NEAR, FAR)
 
     def render(self, objects: Objects, view: View) -> Tensor:
         """The pictures of whole scenes, blended by ``softmax_rgb_blend``."""
@@ -72,7 +72,7 @@ class PyTorch3D(Renderer):
         view = fitting(view, len(objects))
         fragments, colours = self.fragments(objects, view)
         background = empty_table(view, self.settings.antialias)
-        params = BlendParams(self.settings.sigma, self.settings.gamma, background)
+        params = BlendParams(self.settings.soft, self.settings.gamma, background)
         return *softmax_rgb_blend(colours, fragments, params, NEAR, FAR).split([3, 1], -1), background
 
     def most_fragments(self, objects: Objects, view: View) -> int:

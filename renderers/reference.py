@@ -28,7 +28,7 @@ class Reference(Renderer):
         hit = hit & drawn[:, None, None]
         colours = torch.einsum("bhwfk,bfkc->bhwfc", w, colours)
         settings = self.settings
-        return canvases.merge(canvas, hit, d, z, colours, settings.sigma, settings.gamma, NEAR, FAR)
+        return canvases.merge(canvas, hit, d, z, colours, settings.soft, settings.gamma, NEAR, FAR)
 
     def _triangles(
         self, vertices: Tensor, colours: Tensor, entry: Tensor, painted: Tensor

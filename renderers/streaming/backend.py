@@ -111,7 +111,7 @@ class Streaming(Renderer):
     def numbers(self) -> tuple[Any, ...]:
         """The settings, as kernels take them."""
         settings = self.settings
-        floats = (settings.sigma, settings.gamma, settings.blur, NEAR, FAR)
+        floats = (settings.soft, settings.gamma, settings.blur, NEAR, FAR)
         return (*map(np.float32, floats), settings.cull_backfaces)
 
     def recoloured(self, before: Tensor, after: Tensor, excess: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ THIN = (
     scene((PLATE, 0.0, 0.0, 0, 0), (PLATE, 0.08, 0.1, 0.06, 0), (MUG, -0.1, -0.05, 0, 2.2)),
     scene((SAUCEPAN, 0.05, 0.1, 0, -1.4), (SAUCEPAN, -0.08, 0.0, 0, 2.9), (PLATE, 0.0, -0.1, 0.02, 0)),
 )
-PLAIN = RendererConfig(name="pytorch3d", faces_per_pixel=150)
+PLAIN = RendererConfig(name="pytorch3d", sigma=1e-5, faces_per_pixel=150)
 CASES = {
     "occlusion": (CROWD, ABOVE, PLAIN),
     "border": (EDGES, ABOVE, PLAIN),

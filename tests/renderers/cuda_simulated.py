@@ -56,7 +56,7 @@ def main(cull: bool) -> None:
     meshes = [x.numpy() for x in (renderer.faces, renderer.face_count, others.identity.contiguous(), painted)]
     shape = [x.detach().numpy() for x in pose[1]]
     settings = renderer.settings
-    floats = [np.float32(x) for x in (settings.sigma, settings.gamma, settings.blur, NEAR, FAR)]
+    floats = [np.float32(x) for x in (settings.soft, settings.gamma, settings.blur, NEAR, FAR)]
     gamma = floats[1]
 
     compare("paint_forward", (0,), canvas, *shape, *meshes, *floats, cull)

@@ -19,6 +19,7 @@ from renderers import BACKENDS, RendererConfig, automatic, build_renderer
 from renderers.base import empty_table
 from renderers.streaming import kernels, launch
 from scenes.errors import UserError
+from scenes.scene import Scene, SceneConfig
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "renderer"
 
@@ -58,6 +59,13 @@ def test_auto_takes_the_fastest_that_is_installed(
 ) -> None:
     monkeypatch.setattr("renderers.find_spec", lambda name: name in installed or None)
     assert automatic(torch.device(device)) == choice
+
+
+@pytest.mark.parametrize(("size", "times"), [(64, 1), (128, 4), ([96, 300], 2.25)])
+def test_silhouettes_are_as_many_pixels_soft_at_any_side(size: int | list[int], times: float) -> None:
+    scene = Scene(SceneConfig(image_size=size))
+    assert build_renderer("reference", scene).settings.soft == pytest.approx(1e-5 / times)
+    assert build_renderer("reference", scene, RendererConfig(sigma=1e-4)).settings.soft == 1e-4, "what is given holds"
 
 
 def test_auto_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
