@@ -1,4 +1,5 @@
-"""Which identity is it? Each one that may be there, where it fits the picture about best, and how well it does then.
+"""Which identity is it, and where? Each one that may be there, where it fits the picture about best, and how well it
+does then.
 
 A picture tells identities apart if each is painted where it fits. A draw of its pose seldom is: an oval plate in a
 random yaw loses to a round one by more than a hundred nats although it stands right, and a pale cup a pixel off loses
@@ -9,13 +10,17 @@ ten kinds of crockery became three (docs/method.md).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from air3d.model.attention import REACH
 from air3d.model.batches import tree_map
+from air3d.model.distributions import EDGE
 from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Gains, total
@@ -33,14 +38,28 @@ SIDEWAYS = math.sqrt(3)
 """How far they are moved, in standard deviations of where they may stand: the points of the unscented transform (Julier
 & Uhlmann 1997, "A New Extension of the Kalman Filter to Nonlinear Systems")."""
 
+NEAREST = 0.02
+"""How far they are moved besides: by anything between `REACH` and that share of it, for q may be sure of a wrong
+place."""
+
+
+@dataclass
+class Compared:
+    """values [B, E]: what each identity explains, nats; identity [B]: the likeliest of those that were moved; place
+    [B, 3]: where it explains the picture best, metres."""
+
+    values: Float[Tensor, "batch identity"]
+    identity: Int[Tensor, " batch"]
+    place: Float[Tensor, "batch 3"]
+
 
 @torch.no_grad()
 def compare_identities(
     posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains, sigma: float
-) -> Float[Tensor, "batch identity"]:
+) -> Compared:
     """log p(x | .., identity) less that without the object, nats, at a pixel noise of `sigma`: over all yaws, each as
-    likely before, and at the best of five places in the width of q; less what the place costs, and weighed by the prior
-    where identities are not as likely.
+    likely before, and at the best of nine places; less what the place costs, and weighed by the prior where identities
+    are not as likely.
 
     Of an identity that explains less than others do even in its likeliest yaw, no other one is painted.
     """
@@ -56,17 +75,22 @@ def compare_identities(
     moving = best.topk(min(MOVED, best.shape[1]), 1).indices
     identity = turning.gather(1, moving)
     moved = tries.moved(identity, tries.yaws_of(identity).gather(2, bin.gather(1, moving)[..., None]), gains, sigma)
-    gained = (moved.amax(-1) - best.gather(1, moving)).clamp_min(0.0)
-    values = values.scatter_add(1, identity, gained) - tries.cost
-    log_prior = proposal.identity.log_prior
-    return values if log_prior is None else values + log_prior
+    moved = torch.cat([best.gather(1, moving)[..., None], moved], -1)
+    values = values.scatter_add(1, identity, moved.amax(-1) - moved[..., 0]) - tries.cost
+    if proposal.identity.log_prior is not None:
+        values = values + proposal.identity.log_prior
+    likeliest = values.gather(1, identity).argmax(1)
+    rows = torch.arange(len(values), device=values.device)
+    chosen = identity[rows, likeliest]
+    return Compared(values, chosen, tries.mean_place(chosen, moved[rows, likeliest]))
 
 
 class Hypotheses:
     """The middle of q of each of E identities, for B rows, and where else to try it.
 
     likeliest [B, E], middles [B, E, bin]: yaws; bins [E]: how many of them show all there is to see of a mesh with its
-    symmetry; around [B, E, 4, 3]: places; cost [B, E]: of the middle in the bound, but for the yaw.
+    symmetry; places [B, E, 9, 3]: the middle and eight others, log_area [B, E, 9]: of the table that each stands for;
+    cost [B, E]: of the middle in the bound, but for the yaw.
     """
 
     def __init__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> None:
@@ -79,7 +103,7 @@ class Hypotheses:
         parted = partial(torch.unflatten, dim=0, sizes=(rows, kinds))
         self.values = {name: parted(q.mode()) for name, q in pose.items()}
         self.cost = parted(total([q.mode_kl() for q in pose.values()]))
-        self.likeliest, self.around = parted(yaw.mode()), parted(around(place))
+        self.likeliest, (self.places, self.log_area) = parted(yaw.mode()), map(parted, places_of(place))
         self.middles = parted(yaw.alternatives(torch.zeros_like(yaw.offset.mean)))
         self.bins = shown(posterior.symmetries, yaw.bins)
 
@@ -104,18 +128,35 @@ class Hypotheses:
     def moved(
         self, identity: Int[Tensor, "batch few"], yaw: Float[Tensor, "batch few 1"], gains: Gains, sigma: float
     ) -> Float[Tensor, "batch few place"]:
-        """What they gain in the places around the middle, each in a yaw of its own."""
+        """What they gain in the places other than the middle, each in a yaw of its own."""
         rows = torch.arange(len(identity), device=identity.device)[:, None]
-        places = self.around[rows, identity]
+        places = self.places[rows, identity, 1:]
         who, yaws = (x.expand(places.shape[:3]).flatten(1) for x in (identity[..., None], yaw))
         return gains(self.objects(who, yaws, position=places.flatten(1, 2)), [sigma])[0].view(places.shape[:3])
 
+    def mean_place(
+        self, identity: Int[Tensor, " batch"], explained: Float[Tensor, "batch place"]
+    ) -> Float[Tensor, "batch 3"]:
+        """The mean of the places of an identity, weighted by what it explains in each, nats."""
+        rows = torch.arange(len(identity), device=identity.device)
+        weights = (explained + self.log_area[rows, identity]).softmax(-1)
+        return torch.einsum("bp,bpc->bc", weights, self.places[rows, identity])
 
-def around(place: BasePoint) -> Float[Tensor, "batch 4 3"]:
-    """Left and right of the middle, before and behind it, metres."""
+
+def places_of(place: BasePoint) -> tuple[Float[Tensor, "batch 9 3"], Float[Tensor, "batch 9"]]:
+    """The middle; left and right of it, before and behind it, in the width of q; and four ways, turned at random, each
+    by a length of its own. With the log of the area that each stands for, as a share of the table: 1 / its density."""
     mean, std = place.box.mean, place.box.std
     ways = torch.eye(3, device=mean.device)[:2].repeat(2, 1) * mean.new_tensor([1, 1, -1, -1])[:, None]
-    return place.prior.to_metres((mean[:, None] + SIDEWAYS * std[:, None] * ways).sigmoid())
+    near = (mean[:, None] + SIDEWAYS * std[:, None] * F.pad(ways, (0, 0, 1, 0))).sigmoid()
+    length = REACH * NEAREST ** torch.rand(len(mean), 4, device=mean.device)
+    angle = 2 * math.pi * torch.rand_like(length[:, :1]) + math.pi / 2 * torch.arange(4, device=mean.device)
+    away = length[..., None] * torch.stack([angle.cos(), angle.sin(), torch.zeros_like(angle)], -1)
+    far = (near[:, :1] + away).clamp(EDGE, 1 - EDGE)
+    width = (std * near[:, 0] * (1 - near[:, 0]))[:, :2].prod(-1, keepdim=True)
+    of_q = 2 * math.pi * width * mean.new_tensor([1 / 3] + 4 * [math.exp(SIDEWAYS**2 / 2) / 6])
+    of_rings = math.pi / 2 * math.log(1 / NEAREST) * length.square()
+    return place.prior.to_metres(torch.cat([near, far], 1)), torch.cat([of_q, of_rings], 1).log()
 
 
 def shown(folds: Int[Tensor, " identity"], bins: int) -> Int[Tensor, " identity"]:

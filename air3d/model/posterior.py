@@ -51,6 +51,7 @@ class PosteriorConfig:
     `compare_identities`: whether each identity is painted, too, before an answer says which it is.
     `standing`: whether the place that is attended to is taken for the middle of an object, which stands the nearer to
     the camera the taller it is; otherwise for its base point.
+    `beta`: how much less the bound teaches a place of which it is surer, as `supervised.beta` for labels: 0 to 1.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
@@ -68,6 +69,7 @@ class PosteriorConfig:
     crop: int = 0
     compare_identities: bool = False
     standing: bool = False
+    beta: float = 0.0
     candidates: int = 1
     residual: bool = True
     query: bool = False
@@ -78,6 +80,8 @@ class PosteriorConfig:
                 raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
         if self.inference_steps is not None and self.inference_steps <= 0:
             raise UserError(f"model.inference_steps must be above 0 or null, not {self.inference_steps}")
+        if not 0 <= self.beta <= 1:
+            raise UserError(f"model.beta must be 0 to 1, not {self.beta}")
         if self.crop < 0:
             raise UserError(f"model.crop must be 0 or more, not {self.crop}")
         if self.query and self.candidates > 1:
@@ -129,7 +133,7 @@ class Posterior(nn.Module):
         self.correction = mlp(attended + hidden + identities, hidden, 3, gain=0.1)
         self.ring_features = RingFeatures(catalogue, config.yaw_bins, config.channels)
         rings, known = self.ring_features.features, attended + hidden + identities
-        sizes = Sizes(rings, config.yaw_bins, known, config.initial_std)
+        sizes = Sizes(rings, config.yaw_bins, known, config.initial_std, config.beta)
         self.latents = nn.ModuleDict({latent.name: latent(sizes, prior) for latent in latents})
         widest = max(mesh.radius for mesh in catalogue.meshes)
         self.crop_features = CropFeatures(widest, config.channels, config.crop) if config.crop else None

@@ -18,6 +18,7 @@ from air3d.model.air import Air, Place, Step
 from air3d.model.batches import select_rows
 from air3d.model.comparison import compare_identities
 from air3d.model.distributions import Choice, wake_cross_entropy
+from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Sample, sample_of
 from scenes.objects import Objects
@@ -98,8 +99,9 @@ class CounterfactualEvaluator:
         return (choice.probs * values).sum(-1)
 
     def compared_identities(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """The wake-phase cross-entropy of the identities, each where it fits the picture about best, and the evidence
-        that any of them is there. Where an object is hardly believed in, one row in four is asked."""
+        """The wake-phase cross-entropy of the identities, each where it fits the picture about best, with how near the
+        place of the likeliest is to there; and the evidence that any of them is there. Where an object is hardly
+        believed in, one row in four is asked."""
         believed = step.proposal.presence_logit.sigmoid() > HEARD
         asked = (believed | (torch.rand_like(step.proposal.presence_logit) < ASKED)).nonzero()[:, 0]
         nothing = torch.zeros_like(step.proposal.presence_logit)
@@ -108,9 +110,12 @@ class CounterfactualEvaluator:
         step = select_rows(step, asked)
         gains = partial(self.air.gains, step.place)
         given = self.air.posterior, step.proposal, step.closeup, step.believed
-        values = compare_identities(*given, gains, self.coarse)
-        cross_entropy = wake_cross_entropy(values, step.proposal.identity.logits)
-        evidence = values.logsumexp(-1)
+        compared = compare_identities(*given, gains, self.coarse)
+        cross_entropy = wake_cross_entropy(compared.values, step.proposal.identity.logits)
+        place = self.air.posterior.pose(step.proposal, compared.identity, step.closeup, step.believed)["position"]
+        assert isinstance(place, BasePoint)
+        cross_entropy = cross_entropy + place.near(compared.place)
+        evidence = compared.values.logsumexp(-1)
         if step.proposal.identity.log_prior is None:
             evidence = evidence - step.proposal.identity.log_even
         return nothing.index_put((asked,), cross_entropy), (nothing - torch.inf).index_put((asked,), evidence)

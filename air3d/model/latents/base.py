@@ -18,12 +18,14 @@ from air3d.model.prior import Prior
 @dataclass(frozen=True)
 class Sizes:
     """What a head is built from: features of each yaw bin of the closer look, how many bins, features of the attended
-    place with identity and state, and the standard deviation to begin with (unsquashed units)."""
+    place with identity and state, and the standard deviation to begin with (unsquashed units); and what it learns with:
+    `beta` (`PosteriorConfig`)."""
 
     ring_features: int
     yaw_bins: int
     attended: int
     initial_std: float
+    beta: float = 0.0
 
 
 @dataclass
