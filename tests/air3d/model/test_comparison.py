@@ -10,10 +10,14 @@ import pytest
 import torch
 from small_runs import small_run
 from torch import Tensor
+from torch.distributions import Normal
 
 from air3d.model import comparison
 from air3d.model.air import Air, Step
-from air3d.model.comparison import Hypotheses, compare_identities, shown
+from air3d.model.attention import REACH
+from air3d.model.comparison import NEAREST, Compared, Hypotheses, compare_identities, places_of, shown
+from air3d.model.distributions import LogitNormal
+from air3d.model.latents.position import BasePoint
 from air3d.model.policies import sample
 from air3d.objectives.counterfactuals import CounterfactualEvaluator
 from air3d.training.run import Run
@@ -35,7 +39,8 @@ def first_step(run: Run, identity: str, count: int = 8) -> tuple[Step, Objects]:
     return step, truth
 
 
-def compared(model: Air, step: Step) -> Tensor:
+def compared(model: Air, step: Step) -> Compared:
+    torch.manual_seed(1)  # for the places farther out
     gains = partial(model.gains, step.place)
     return compare_identities(model.posterior, step.proposal, step.closeup, step.believed, gains, SIGMA)
 
@@ -47,6 +52,7 @@ def test_it_is_the_best_of_what_was_painted(tmp_path: Path, monkeypatch: pytest.
     model, (step, _) = run.model, first_step(run, identity, 3)
     with torch.no_grad():
         found = compared(model, step)
+        torch.manual_seed(1)
         tries = Hypotheses(model.posterior, step.proposal, step.closeup, step.believed)
         empty = model.log_likelihood(
             model.renderer.develop(step.place.before, step.place.view), step.place.pictures, SIGMA
@@ -56,14 +62,19 @@ def test_it_is_the_best_of_what_was_painted(tmp_path: Path, monkeypatch: pytest.
             one = Objects(torch.full((3, 1), k), position[:, None], yaw[:, None], torch.ones(3, 1))
             return model.log_likelihood(model.paint(step.place, one).image, step.place.pictures, SIGMA) - empty
 
+        places = torch.empty(3, 4, 3)
         for k, fold in enumerate(run.scene.catalogue.symmetries):
             middle, bins = tries.values["position"][:, k], BINS if fold else 1
             turned = torch.stack([worth(k, tries.middles[:, k, bin], middle) for bin in range(bins)], 1)
             best, bin = turned.max(1)
             yaw = tries.middles[:, k].gather(1, bin[:, None])[:, 0]
-            moved = torch.stack([worth(k, yaw, tries.around[:, k, way]) for way in range(4)], 1).amax(1)
-            expected = turned.logsumexp(1) - math.log(bins) + (moved - best).clamp_min(0) - tries.cost[:, k]
-            torch.testing.assert_close(found[:, k], expected, rtol=1e-4, atol=0.02)
+            moved = torch.stack([worth(k, yaw, tries.places[:, k, way]) for way in range(9)], 1)
+            expected = turned.logsumexp(1) - math.log(bins) + moved.amax(1) - best - tries.cost[:, k]
+            torch.testing.assert_close(found.values[:, k], expected, rtol=1e-4, atol=0.02)
+            weights = (moved + tries.log_area[:, k]).softmax(1)
+            places[:, k] = (weights[..., None] * tries.places[:, k]).sum(1)
+        assert torch.equal(found.identity, found.values.argmax(1))
+        torch.testing.assert_close(found.place, places[range(3), found.identity], rtol=1e-3, atol=1e-3)
 
 
 def test_a_saucepan_in_any_yaw_is_a_saucepan(tmp_path: Path) -> None:
@@ -71,7 +82,7 @@ def test_a_saucepan_in_any_yaw_is_a_saucepan(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
     step, truth = first_step(run, "saucepan", 24)
     with torch.no_grad():
-        found = compared(run.model, step).argmax(-1)
+        found = compared(run.model, step).values.argmax(-1)
         draws = CounterfactualEvaluator(run.model, run.scene.catalogue.symmetries, SIGMA).per_identity(step).argmax(-1)
     right = [(each == truth.identity[:, 0]).float().mean().item() for each in (found, draws)]
     print("right of each at its best, and of draws:", right)
@@ -85,10 +96,27 @@ def test_places_lie_in_the_width_of_q(tmp_path: Path) -> None:
         tries = Hypotheses(run.model.posterior, step.proposal, step.closeup, step.believed)
         pose = run.model.posterior.pose(step.proposal, torch.full((2,), 2), step.closeup, step.believed)
         box = pose["position"].box  # type: ignore[attr-defined]
-        places = run.model.prior.to_unit(tries.around[:, 2]).clamp(1e-4, 1 - 1e-4).logit()[..., :2]
+        places = run.model.prior.to_unit(tries.places[:, 2, 1:5]).clamp(1e-4, 1 - 1e-4).logit()[..., :2]
     off = (places - box.mean[:, None, :2]) / box.std[:, None, :2]
     expected = 3**0.5 * torch.tensor([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
     torch.testing.assert_close(off, expected.expand_as(off), rtol=1e-2, atol=1e-2)
+
+
+def test_each_place_stands_for_its_share_of_the_table(tmp_path: Path) -> None:
+    """Those in the width of q integrate q to 1; those farther out integrate 1 to the area of the ring they lie in."""
+    prior = small_run(tmp_path, "scene=tabletop").model.prior
+    mean, std = torch.tensor([0.3, -0.2, 0.0]).expand(20_000, 3), torch.tensor([0.1, 0.2, 1.0]).expand(20_000, 3)
+    places, log_area = places_of(BasePoint(LogitNormal(mean, std), prior))
+    unit, area = prior.to_unit(places)[..., :2], log_area.exp()
+    q = Normal(mean[:1, None, :2], std[:1, None, :2])
+    logit, slope = unit[:1, :5].logit(), mean[0, :2].sigmoid() * (1 - mean[0, :2].sigmoid())
+    assert (area[:1, :5] * (q.log_prob(logit).sum(-1).exp() / slope.prod())).sum().item() == pytest.approx(1, rel=1e-3)
+    length = (unit[:, 5:] - unit[:, :1]).norm(dim=-1)
+    assert length.max() <= REACH * 1.001 and length.min() >= REACH * NEAREST * 0.99
+    assert area[:, 5:].sum(1).mean().item() == pytest.approx(math.pi * REACH**2 * (1 - NEAREST**2), rel=0.02)
+    moment = (area[:, 5:, None] * (unit[:, 5:] - unit[:, :1]).square()).sum(1).mean(0)
+    expected = math.pi / 4 * REACH**4
+    torch.testing.assert_close(moment, torch.full_like(moment, expected), rtol=0.05, atol=0)
 
 
 def test_bins_that_show_all_there_is_to_see() -> None:

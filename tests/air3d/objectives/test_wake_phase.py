@@ -15,6 +15,7 @@ from torch import Tensor
 
 from air3d.gradients import ESTIMATORS, GradientConfig
 from air3d.inference.counting import rho_of
+from air3d.model import comparison
 from air3d.model.comparison import compare_identities
 from air3d.model.distributions import wake_cross_entropy
 from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds
@@ -89,8 +90,11 @@ def test_what_another_identity_would_explain_is_believed_in() -> None:
     assert torch.equal(hoped[:, 1:], prefix_bounds(terms, enumerable.LOG_PRIOR)[:, 1:]), "other samples stay"
 
 
-def test_identities_are_drawn_to_the_one_that_would_explain_the_picture_best(tmp_path: Path) -> None:
+def test_identities_are_drawn_to_the_one_that_would_explain_the_picture_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the network is sure of a wrong one, and the bound itself passes nothing."""
+    monkeypatch.setattr(comparison, "REACH", 0.0)  # no places farther out, which are drawn
     run = small_run(tmp_path, "scene=single_object")
     head = run.model.posterior.identity[-1]
     with torch.no_grad():
@@ -99,7 +103,7 @@ def test_identities_are_drawn_to_the_one_that_would_explain_the_picture_best(tmp
         pictures, view, _ = example(run, 16)
         step = next(run.model.unroll(pictures, view, 1, sample, 1, pictures, 0.1))
         asked = run.model.posterior, step.proposal, step.closeup, step.believed
-        right = compare_identities(*asked, partial(run.model.gains, step.place), 0.1).softmax(-1)
+        right = compare_identities(*asked, partial(run.model.gains, step.place), 0.1).values.softmax(-1)
     assert len(right.argmax(-1).unique()) > 1, "all of one identity would show nothing"
     elbo = Elbo(run.model, GradientConfig("local_expectation", 2, sum_yaw=False), run.scene.catalogue.symmetries)
     terms = elbo.terms(pictures, view, Weights(sigma=0.1, wake_phase=1.0), pictures)
@@ -108,6 +112,22 @@ def test_identities_are_drawn_to_the_one_that_would_explain_the_picture_best(tmp
     expected = right.sum(0) - torch.tensor([16.0, 0.0, 0.0])
     torch.testing.assert_close(gradient, expected, atol=0.05, rtol=0)
     assert torch.autograd.grad(terms.identity_expectation.sum(), head.bias)[0].abs().max() < 1e-6 < expected.abs().max()
+
+
+def test_a_place_is_drawn_to_where_it_explains_the_picture_best(tmp_path: Path) -> None:
+    """Also where the network is sure of another one, 6 cm off, where the bound sees next to nothing of the object."""
+    run = small_run(tmp_path, "scene=single_object")
+    model, (pictures, view, truth) = run.model, example(run, 32)
+    step = next(model.unroll(pictures, view, 1, sample, 1, pictures, 0.1))
+    step.proposal.presence_logit = torch.full((32,), 5.0)
+    place = model.prior.to_unit(truth.position[:, 0])[:, :2] + 0.06 / 0.8 * torch.tensor([0.8, -0.6])
+    step.proposal.place = place.requires_grad_()
+    asked = CounterfactualEvaluator(model, run.scene.catalogue.symmetries, 0.1)
+    told = torch.zeros_like(place)
+    for _ in range(8):
+        told += torch.autograd.grad(asked.compared_identities(step)[0].sum(), place, retain_graph=True)[0]
+    off = model.prior.to_unit(truth.position[:, 0])[:, :2] - place.detach()
+    assert ((told * off).sum(-1) > 0).float().mean() > 0.8
 
 
 def test_what_is_not_weighed_leaves_nothing_behind(tmp_path: Path) -> None:
