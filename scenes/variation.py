@@ -33,7 +33,7 @@ class Variation:
     exposure: of the whole picture: a factor 1 - exposure to 1 + exposure; white_balance: the same, for each channel.
     table: brightness of the table's own colour; colour: how far its channels may fall below that, as a share;
     gradient: how far its light may rise or fall from the middle of the picture to the border, as a share; texture: the
-    largest difference between its light and its dark places.
+    largest difference between its light and its dark places; clutter: at most so many flat foreign things on it.
     noise: standard deviation of the sensor's noise; pictures have it, renderers do not paint it.
     blur: of the lens, at most so many pixels (the standard deviation of a Gaussian); tone: the sensor takes each
     brightness to a power of exp(-tone) to exp(tone); jpeg: quality of every second file, null: of none.
@@ -51,6 +51,7 @@ class Variation:
     colour: float = 0.0
     gradient: float = 0.0
     texture: float = 0.0
+    clutter: int = 0
     noise: Range | None = None
     blur: float = 0.0
     tone: float = 0.0
@@ -69,6 +70,7 @@ class Variation:
             wanted(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share from 0 to below 1")
         for name in ("colour", "texture"):
             wanted(0 <= getattr(self, name) <= 1, name, getattr(self, name), "between 0 and 1")
+        wanted(0 <= self.clutter <= 20, "clutter", self.clutter, "0 to 20 things")
         wanted(0 <= self.blur <= 10, "blur", self.blur, "0 to 10 pixels")
         wanted(0 <= self.tone <= 2, "tone", self.tone, "0 to 2")
         wanted(0 <= self.turn < 90, "turn", self.turn, "0 or an angle below 90 degrees")

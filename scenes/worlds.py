@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from scenes.clutter import cluttered
 from scenes.generators import Part, generator
 from scenes.objects import Objects
 from scenes.tables import two_colours
@@ -75,7 +76,7 @@ DRAWN = {Part.CAMERA: moved, Part.LIGHT: lit, Part.GAIN: exposed, Part.NOISE: no
 
 
 def tabled(view: View, configured: View, ranges: Variation, rng: np.random.Generator) -> View:
-    """The table of a picture: its colour, texture and gradient, darker or brighter as the light of `view` makes it."""
+    """The table of a picture: its colour, texture, clutter and gradient, darker or brighter as the light of `view` makes it."""
     plain, own = table_light(configured), configured.background[0]
     if ranges.table is not None:
         own = rng.uniform(*ranges.table) * plain
@@ -83,6 +84,8 @@ def tabled(view: View, configured: View, ranges: Variation, rng: np.random.Gener
     own = own * (1 - ranges.colour * coloured * rng.uniform() * paleness(rng))
     if ranges.texture:
         own = two_colours(own, ranges.texture, view.camera(0), rng)
+    if ranges.clutter:
+        own = cluttered(own, ranges.clutter, view.camera(0), rng)
     if ranges.gradient:
         own = own * slope(view, ranges.gradient, rng)[..., None]
     return replace(view, background=np.clip(own * (table_light(view) / plain), 0, 1)[None])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from air3d.cli import compose, typed
+from scenes.clutter import THINGS
 from scenes.errors import UserError
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
@@ -134,6 +135,26 @@ def test_patterns_are_shares(pattern) -> None:
     assert (drawn.std((1, 2)) > 0.02).mean() > 0.8 or pattern.__name__ == "plain"
 
 
+@pytest.mark.parametrize("thing", THINGS, ids=lambda thing: thing.__name__)
+def test_things_are_colours_and_cover_a_share(thing) -> None:
+    points, random = table_points(scene(64).camera), np.random.default_rng(0)
+    covered = []
+    for _ in range(20):
+        share, colour = thing(points, pixel_size(points), random)
+        assert share.shape == (64, 64) and share.min() >= 0 and share.max() <= 1
+        assert np.broadcast_to(colour, (64, 64, 3)).min() >= 0 and np.max(colour) <= 1
+        covered.append(share.mean())
+    assert 0 < np.median(covered) < 0.5
+
+
+def test_clutter_lies_on_the_table_and_leaves_the_rest_as_it_was() -> None:
+    plain, full = (scene(64, texture=0.3, clutter=most).views(0, range(60)).background for most in (0, 3))
+    changed = (np.abs(plain - full).max(-1) > 0.01).mean((1, 2))
+    assert 0.1 < (changed == 0).mean() < 0.5, "0 to 3 things, and 0 in one table of four"
+    assert 0.005 < np.median(changed) < 0.5
+    assert full.min() >= 0 and full.max() <= 1
+
+
 def test_points_of_the_table_are_where_the_camera_sees_them() -> None:
     camera = Scene(replace(VARIED, vary=EVERYTHING)).view(0, 3).camera(0)
     points = table_points(camera)
@@ -165,6 +186,7 @@ def test_a_texture_moves_with_the_camera(index: int) -> None:
         ({"exposure": 1.0}, "a share from 0 to below 1"),
         ({"tint": -0.1}, "a share"),
         ({"texture": 2.0}, "between 0 and 1"),
+        ({"clutter": 21}, "0 to 20 things"),
         ({"turn": 120.0}, "below 90 degrees"),
         ({"shift": float("nan")}, "a distance in metres"),
         ({"ambient": (0.1, float("nan"))}, "from 0 to 1"),
