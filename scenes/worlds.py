@@ -76,7 +76,7 @@ DRAWN = {Part.CAMERA: moved, Part.LIGHT: lit, Part.GAIN: exposed, Part.NOISE: no
 
 
 def tabled(view: View, configured: View, ranges: Variation, rng: np.random.Generator) -> View:
-    """The table of a picture: its colour, texture, clutter and gradient, darker or brighter as the light of `view` makes it."""
+    """The table of a picture: its colour, texture, clutter and gradient, as dark as the light of `view` makes it."""
     plain, own = table_light(configured), configured.background[0]
     if ranges.table is not None:
         own = rng.uniform(*ranges.table) * plain

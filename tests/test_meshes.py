@@ -21,6 +21,7 @@ import train
 from air3d import cli
 from air3d.training.checkpoint import load_run
 from air3d.training.config import Config
+from scenes.bop.reading import read_bop
 from scenes.catalogue_file import read_catalogue
 from scenes.dataset import read_dataset
 from scenes.errors import UserError
@@ -98,6 +99,16 @@ def test_a_data_set_carries_its_catalogue(folder: Path, tmp_path: Path, generate
     infer.main(cli.compose("infer", infer_words))
     answers = json.loads((run_dir / "inferred" / "scenes.json").read_text())
     assert answers["info"]["catalogue"] == ["brick", "tin"]
+
+
+def test_bops_layout_holds_the_meshes_as_they_were_understood(folder: Path, tmp_path: Path, generate: ModuleType):
+    out = tmp_path / "set"
+    generate.main(cli.compose("generate", [*TINY, "scenes=3", f"scene.meshes={folder}", f"out={out}", "format=bop"]))
+    kept = read_catalogue(out / "catalogue.npz")
+    assert kept.kinds == ("brick", "tin")
+    scene = Scene(SceneConfig(catalogue="meshes", meshes=str(out / "catalogue.npz"), image_size=32))
+    data = read_bop(out, kept, scene.views(0, [0]), (32, 32))
+    assert data.objects is not None and len(data.objects) == 3 and not data.remarks
 
 
 def test_an_altered_catalogue_is_noticed(folder: Path, tmp_path: Path, generate: ModuleType):

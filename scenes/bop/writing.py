@@ -22,6 +22,7 @@ from PIL import Image
 from scenes.bop.files import MILLIMETRES
 from scenes.bop.written_models import centring, write_json, write_models
 from scenes.catalogue import Catalogue
+from scenes.catalogue_file import save_catalogue
 from scenes.dataset import appearing
 from scenes.errors import UserError
 from scenes.objects import Objects
@@ -70,6 +71,8 @@ def write_bop(
             write_json(folder / "dataset_info.json", info)
             write_json(folder / "camera.json", camera_entry(view))
             write_models(folder / "models", catalogue)
+            if "catalogue_file" in info:
+                save_catalogue(folder / info["catalogue_file"], catalogue)
             numbers = write_scene(folder / SCENE, catalogue, objects, view, pictures)
             targets = [{"scene_id": int(SCENE.name), "im_id": im_id} for im_id in range(numbers)]
             write_json(folder / "test_targets_bop24.json", targets)
