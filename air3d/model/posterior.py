@@ -139,6 +139,10 @@ class Posterior(nn.Module):
         self.crop_features = CropFeatures(widest, config.channels, config.crop) if config.crop else None
         self.refinement = mlp(rings * config.yaw_bins + known, hidden, 6, gain=0.1)
 
+    def steady(self) -> list[nn.Parameter]:
+        """What moves all objects at once when it learns (training/state.py)."""
+        return [*self.correction[-1].parameters(), *self.refinement[-1].parameters()]
+
     def start(self, batch: int) -> Float[Tensor, "batch hidden"]:
         return self.normal.weight.new_zeros(batch, self.config.hidden)
 

@@ -29,8 +29,10 @@ REPORT_EVERY = 25
 """Steps between two lines about training itself."""
 
 YOUNG = 0.5
-MOST_CONFUSED = 3  # identities that are named
 """Until this share of the training, predictions may still be all alike."""
+
+MOST_CONFUSED = 3
+"""Identities that are named."""
 
 
 class Trainer(TrainingState):
