@@ -16,7 +16,6 @@ from air3d.training.checkpoint import identity_of, load_checkpoint, load_weights
 from air3d.training.run import Run
 from scenes.errors import UserError
 
-
 STEADY = 0.25
 """Share of the learning rate for the last layers of what says where an object is. Adam's steps are as long whatever the
 gradient: at 0.001 each moved all objects of a picture by up to 5 mm, and they swung by a centimetre and more."""
