@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+import torch
+
 from scenes.errors import UserError
 
 RENAMED = {
@@ -45,6 +47,10 @@ WEIGHTS = {
 }
 
 
+UNSAID = {"posterior.steady": torch.tensor(1.0)}
+"""What weights did before it was kept with them."""
+
+
 def renamed_settings(stored: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A run's settings by today's names. UserError for one that was taken away and mattered to the run."""
     settings: dict[str, Any] = deepcopy(dict(stored))
@@ -62,12 +68,12 @@ def renamed_settings(stored: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def renamed_weights(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A network's weights by today's names, in their order."""
+    """A network's weights by today's names, with those that were not kept once."""
 
     def of_today(name: str) -> str:
         return next((new + name.removeprefix(old) for old, new in WEIGHTS.items() if name.startswith(old)), name)
 
-    return {of_today(name): value for name, value in state.items()}
+    return {**UNSAID, **{of_today(name): value for name, value in state.items()}}
 
 
 MISSING = object()

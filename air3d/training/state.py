@@ -14,11 +14,6 @@ from tqdm import tqdm
 from air3d.objectives import objective
 from air3d.training.checkpoint import identity_of, load_checkpoint, load_weights, save_checkpoint
 from air3d.training.run import Run
-from scenes.errors import UserError
-
-STEADY = 0.25
-"""Share of the learning rate for the last layers of what says where an object is. Adam's steps are as long whatever the
-gradient: at 0.001 each moved all objects of a picture by up to 5 mm, and they swung by a centimetre and more."""
 
 
 class TrainingState:
@@ -29,10 +24,8 @@ class TrainingState:
         symmetries = run.scene.catalogue.symmetries
         self.objective = objective(run.model, symmetries, config.gradient, config.supervised)
         self.parameters = [*run.model.posterior.parameters(), *run.model.world.parameters()]
-        rate, steady = config.trainer.learning_rate, run.model.posterior.steady()
-        others = [each for each in self.parameters if not any(each is slow for slow in steady)]
-        self.rates = [rate, STEADY * rate]
-        self.optimiser = torch.optim.Adam([{"params": others}, {"params": steady}], lr=rate)
+        self.rates = [config.trainer.learning_rate]
+        self.optimiser = torch.optim.Adam(self.parameters, lr=config.trainer.learning_rate)
         if learned := list(self.objective.learned.parameters()):
             self.optimiser.add_param_group({"params": learned})
             self.rates.append(config.gradient.baseline_learning_rate)
@@ -99,13 +92,7 @@ class TrainingState:
         """
         load_weights(self.run, state, self.run_dir / "last.pt")
         self.objective.learned.load_state_dict(state["estimator"])
-        try:
-            self.optimiser.load_state_dict(state["optimiser"])
-        except ValueError as error:
-            raise UserError(
-                f"{self.run_dir} was trained by an earlier version and cannot be resumed: go on from what it learned "
-                f"with init={self.run_dir}"
-            ) from error
+        self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
         if self.on_cuda and (states := state.get("random_cuda")):
             torch.cuda.set_rng_state_all(states)

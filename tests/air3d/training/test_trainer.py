@@ -49,28 +49,6 @@ def test_six_steps_are_three_and_three_more_bit_for_bit(tmp_path: Path, choice: 
     assert not torch.equal(weights(whole), weights(first))
 
 
-def test_all_that_learns_is_stepped_once_and_places_slowly(tmp_path: Path) -> None:
-    words = "gradient=nvil", "trainer.learning_rate=0.01", "gradient.baseline_learning_rate=0.1"
-    trainer = small_trainer(tmp_path, *words)
-    posterior, groups = trainer.run.model.posterior, trainer.optimiser.param_groups
-    stepped = [parameter for group in groups for parameter in group["params"]]
-    everything = [*trainer.parameters, *trainer.objective.learned.parameters()]
-    assert len(stepped) == len(everything) and set(map(id, stepped)) == set(map(id, everything))
-    trainer.train_step()
-    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
-    assert rates[id(posterior.correction[-1].weight)] == rates[id(posterior.refinement[-1].bias)] == 0.25 * 0.01
-    assert rates[id(posterior.identity[-1].weight)] == rates[id(posterior.correction[0].weight)] == 0.01
-    assert all(rates[id(parameter)] == 0.1 for parameter in trainer.objective.learned.parameters())
-
-
-def test_a_training_of_an_earlier_version_is_not_resumed_by_halves(tmp_path: Path) -> None:
-    trainer = small_trainer(tmp_path)
-    state = trainer.state()
-    whole = torch.optim.Adam(trainer.parameters).state_dict()  # one group, as there was once
-    with pytest.raises(UserError, match=f"an earlier version .* init={tmp_path}"):
-        trainer.restore({**state, "optimiser": whole})
-
-
 def test_a_polite_kill_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     trainer = small_trainer(tmp_path, "trainer.steps=50")
