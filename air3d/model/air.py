@@ -154,7 +154,7 @@ class Air(nn.Module):
         # before anything is decided, all samples of a picture see the same
         features = repeat(self.look(stem, pictures, shown.image[::samples], known), EACH_SAMPLE, sample=samples)
         stem = repeat(stem, EACH_SAMPLE, sample=samples)
-        taken: list[Tensor] = []
+        taken: list[Objects] = []
         for index in range(steps):
             if index:
                 features = self.look(stem, each, shown.image, believed)
@@ -162,7 +162,7 @@ class Air(nn.Module):
             proposal = self.posterior.propose(features, state, closeup, believed, policy is sample, taken)
             place, seen, state = Place(now.canvas, compared, views, told), now.image, proposal.state
             decision = policy(self.posterior, proposal, closeup, believed, partial(self.gains, place))
-            taken.append(decision.objects.position[:, 0, :2].detach())
+            taken.append(decision.objects)
             now = self.paint(place, decision.objects, sigma)
             shown = now if same else self.shown(shown, decision.objects, each, believed)
             yield Step(place, closeup, believed, proposal, decision, seen, now, samples)

@@ -29,6 +29,7 @@ from air3d.model.unexplained import Unexplained, in_colours
 from renderers.projection import once
 from scenes.catalogue import Catalogue
 from scenes.errors import UserError
+from scenes.objects import Objects
 from scenes.view import View, shared
 
 REFINEMENT_REACH = 0.05
@@ -56,6 +57,7 @@ class PosteriorConfig:
     `standing`: whether the place that is attended to is taken for the middle of an object, which stands the nearer to
     the camera the taller it is; otherwise for its base point.
     `beta`: how much less the bound teaches a place of which it is surer, as `supervised.beta` for labels: 0 to 1.
+    `apart`: whether no object is put where another one stands; null: where there are several `candidates`.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
@@ -74,6 +76,7 @@ class PosteriorConfig:
     compare_identities: bool = False
     standing: bool = False
     beta: float = 0.0
+    apart: bool | None = None
     candidates: int = 1
     residual: bool = True
     query: bool = False
@@ -126,6 +129,7 @@ class Posterior(nn.Module):
         heights = torch.tensor([float(mesh.vertices[:, 2].max()) for mesh in catalogue.meshes])
         self.register_buffer("heights", heights, persistent=False)
         self.register_buffer("steady", torch.tensor(STEADY))  # kept with the weights: earlier networks have 1
+        self.apart_only = config.candidates > 1 if config.apart is None else config.apart
         identities = self.identities
         self.encoder = Encoder(config.stem, config.channels, unexplained)
         channels, hidden = self.encoder.channels, config.hidden
@@ -155,12 +159,12 @@ class Posterior(nn.Module):
         closeup: Float[Tensor, "batch 6 height width"],
         view: View,
         curious: bool = False,
-        taken: Sequence[Float[Tensor, "batch 2"]] = (),
+        taken: Sequence[Objects] = (),
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which.
 
-        `curious`: in every second picture to where most is unexplained, whatever it may be; `taken`: where objects
-        stand already, metres.
+        `curious`: in every second picture to where most is unexplained, whatever it may be; `taken`: the objects
+        that stand there already.
         """
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
@@ -175,8 +179,9 @@ class Posterior(nn.Module):
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen), log_prior=self.prior.log_identity)
-        if several:
-            presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, taken)
+        if self.apart_only:
+            base = self.stands(place, identity.logits.argmax(-1), view) if self.config.standing else place
+            presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(base, taken)
         return Proposal(presence_logit, identity, seen, place, state)
 
     def cropped(self, closeup: Tensor, place: Float[Tensor, "batch 2"], view: View) -> Tensor | None:
@@ -203,7 +208,7 @@ class Posterior(nn.Module):
         closeup: Tensor,
         view: View,
         curious: bool,
-        taken: Sequence[Tensor],
+        taken: Sequence[Objects],
     ) -> Float[Tensor, "batch cell"]:
         """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
         the table, looked at first, would end the search before the objects that come after it.
@@ -238,10 +243,14 @@ class Posterior(nn.Module):
         return (place - places).norm(dim=-1) > radii[identity] + radii[others]
 
     @torch.no_grad()
-    def is_taken(self, place: Float[Tensor, "batch 2"], taken: Sequence[Tensor]) -> Float[Tensor, " batch"]:
+    def is_taken(self, place: Float[Tensor, "batch 2"], taken: Sequence[Objects]) -> Float[Tensor, " batch"]:
         """1 where an object stands already: what is left to explain there is how it was painted."""
-        away = self.prior.to_metres(F.pad(place, (0, 1)))[:, :2]
-        near = [(away - other).norm(dim=-1) < min(self.radii) for other in taken]
+        away, radii = self.prior.to_metres(F.pad(place, (0, 1)))[:, :2], place.new_tensor(self.radii)
+        near = [
+            (away - other.position[:, 0, :2]).norm(dim=-1)
+            < (radii[other.identity[:, 0]] if self.config.standing else radii.min())
+            for other in taken
+        ]
         return torch.stack(near).any(0).to(place) if near else torch.zeros_like(place[:, 0])
 
     def pose(

@@ -85,12 +85,32 @@ def test_where_an_object_stands_another_is_next_to_impossible(tmp_path: Path, cr
     run = run_of(tmp_path, crop=crop)
     place, logit = proposed(run)
     prior = run.model.prior
-    metres = prior.to_metres(torch.nn.functional.pad(place, (0, 1)))[:, :2]
-    elsewhere, other = proposed(run, taken=[metres])
+    metres = prior.to_metres(torch.nn.functional.pad(place, (0, 1)))
+    there = one_slot(
+        torch.zeros(len(place), dtype=torch.long), {"position": metres, "rotation": torch.zeros(len(place))}
+    )
+    elsewhere, other = proposed(run, taken=[there])
     moved = (elsewhere - place).norm(dim=-1) > 1e-4
     assert moved.any()
     assert ((other - (logit - IMPOSSIBLE)).abs() < 1e-4)[~moved].all()
     assert (other <= logit + 1e-5).all()
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_stands_nearer_than_it_seems_is_known_to_stand_there(tmp_path: Path, apart: bool) -> None:
+    """With `standing`, the place that a pan is attended to at is behind its base; with `apart`, one place is enough."""
+    run = small_run(tmp_path, "scene=tabletop", "model.standing=true", f"model.apart={apart}")
+    posterior, (pictures, view, _) = run.model.posterior, example(run, 8, count=1)
+    with torch.no_grad():
+        step = next(run.model.unroll(pictures, view, 1, Mode(), 1))
+        features = run.model.look(posterior.encoder.stem(channels_first(pictures)), pictures, step.seen, step.believed)
+        likeliest = step.proposal.identity.logits.argmax(-1)
+        base = posterior.stands(step.proposal.place, likeliest, view)
+        at = run.model.prior.to_metres(torch.nn.functional.pad(base, (0, 1)))
+        there = one_slot(likeliest, {"position": at, "rotation": torch.zeros(8)})
+        again = posterior.propose(features, posterior.start(8), step.closeup, view, taken=[there])
+    lost = step.proposal.presence_logit - again.presence_logit
+    torch.testing.assert_close(lost, torch.full((8,), IMPOSSIBLE if apart else 0.0), atol=1e-3, rtol=0)
 
 
 def possible(posterior: Posterior, first: tuple[int, float, float], second: tuple[int, float]) -> bool:
