@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parents[1]
     [
         (
             "train",
-            ["scene: meshes, single_object, tabletop, tabletop_varied", "supervised: hungarian, ordered, symmetric"],
+            [
+                "scene: meshes, meshes_varied, single_object, tabletop, tabletop_varied",
+                "supervised: hungarian, ordered, symmetric",
+            ],
             "interpolation",
         ),
         ("generate", ["painter: air3d, mitsuba", "testset: path_traced_1, path_traced_2"], "gradient: "),

@@ -148,7 +148,7 @@ def test_every_shipped_configuration_generates(script: ModuleType, tmp_path: Pat
     traced = "mitsuba" in choice or "path_traced" in choice
     if traced:
         pytest.importorskip("mitsuba", reason="Mitsuba is not installed: pip install -e '.[mitsuba]'")
-    of_folder = [f"scene.meshes={ROOT / 'meshes' / 'kitchen'}"] * (choice == "scene=meshes")
+    of_folder = [f"scene.meshes={ROOT / 'meshes' / 'kitchen'}"] * choice.startswith("scene=meshes")
     generate(
         script,
         choice,

@@ -180,8 +180,7 @@ class Posterior(nn.Module):
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen), log_prior=self.prior.log_identity)
         if self.apart_only:
-            base = self.stands(place, identity.logits.argmax(-1), view) if self.config.standing else place
-            presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(base, taken)
+            presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, seen, taken, view)
         return Proposal(presence_logit, identity, seen, place, state)
 
     def cropped(self, closeup: Tensor, place: Float[Tensor, "batch 2"], view: View) -> Tensor | None:
@@ -221,9 +220,9 @@ class Posterior(nn.Module):
         where = [attended_place(attention, places) for attention in each]
         crops = (self.cropped(closeup, place, view) for place in where)
         looks = zip(each, crops, strict=True)
-        seen = (self.attend(values, attention, state, crop)[0] for attention, crop in looks)
+        seen = [self.attend(values, attention, state, crop)[0] for attention, crop in looks]
         logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)
-        there = [self.is_taken(place, taken) for place in where]
+        there = [self.is_taken(place, one, taken, view) for place, one in zip(where, seen, strict=True)]
         logits = logits - IMPOSSIBLE * torch.stack(there, -1)
         chosen = logits.argmax(-1)
         if curious:
@@ -243,9 +242,15 @@ class Posterior(nn.Module):
         return (place - places).norm(dim=-1) > radii[identity] + radii[others]
 
     @torch.no_grad()
-    def is_taken(self, place: Float[Tensor, "batch 2"], taken: Sequence[Objects]) -> Float[Tensor, " batch"]:
-        """1 where an object stands already: what is left to explain there is how it was painted."""
-        away, radii = self.prior.to_metres(F.pad(place, (0, 1)))[:, :2], place.new_tensor(self.radii)
+    def is_taken(
+        self, place: Float[Tensor, "batch 2"], seen: Tensor, taken: Sequence[Objects], view: View
+    ) -> Float[Tensor, " batch"]:
+        """1 where an object stands already: what is left to explain there is how it was painted. `seen`: at the place
+        that is attended to."""
+        radii = place.new_tensor(self.radii)
+        if self.config.standing and taken:
+            place = self.stands(place, self.identity(seen).argmax(-1), view)
+        away = self.prior.to_metres(F.pad(place, (0, 1)))[:, :2]
         near = [
             (away - other.position[:, 0, :2]).norm(dim=-1)
             < (radii[other.identity[:, 0]] if self.config.standing else radii.min())

@@ -161,7 +161,7 @@ def test_nine_fit_the_default_table():
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configurations(path: Path):
-    of_folder = [f"scene.meshes={CONFIGS[0].parents[2] / 'meshes' / 'kitchen'}"] * (path.stem == "meshes")
+    of_folder = [f"scene.meshes={CONFIGS[0].parents[2] / 'meshes' / 'kitchen'}"] * path.stem.startswith("meshes")
     config = typed(compose("train", [f"scene={path.stem}", *of_folder]).scene, SceneConfig)
     assert config.name == path.stem
     scene = Scene(config)

@@ -12,7 +12,7 @@ from small_runs import example, small_run
 from torch import Tensor
 
 from air3d.model.policies import Mode
-from air3d.model.posterior import REFINEMENT_REACH
+from air3d.model.posterior import REFINEMENT_REACH, STEADY
 from air3d.model.ring_features import HEIGHTS, PER_BIN, RADII, REACH, RingFeatures, instance_normalise
 from renderers.convert import channels_first, to_torch
 from scenes.camera import Camera
@@ -121,7 +121,7 @@ def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path
         posterior.refinement[-1].bias.copy_(torch.tensor([moved, -moved, 0.0, 0.0, 0.0, 0.0]))
     position = posterior.pose(proposal, proposal.identity.logits.argmax(-1), closeup, view)["position"].mode()
     extent = (model.prior.high - model.prior.low)[:2]
-    step = REFINEMENT_REACH * math.tanh(moved) * torch.tensor([1.0, -1.0]) * extent
+    step = REFINEMENT_REACH * math.tanh(STEADY * moved) * torch.tensor([1.0, -1.0]) * extent
     for before, after in pairwise([*looked_at, position]):
         torch.testing.assert_close(after[:, :2] - before[:, :2], step.expand(4, 2), atol=1e-6, rtol=1e-4)
     assert len(looked_at) == 3 and position.requires_grad and not any(at.requires_grad for at in looked_at)

@@ -26,7 +26,7 @@ def test_every_shipped_configuration_takes_two_steps(tmp_path: Path, choice: str
     if choice == "renderer=pytorch3d":
         pytest.importorskip("pytorch3d", reason="PyTorch3D is not installed")
     taught = ["model=supervised"] if choice.startswith("supervised=") else []
-    of_folder = [f"scene.meshes={CONFIGS.parent / 'meshes' / 'kitchen'}"] * (choice == "scene=meshes")
+    of_folder = [f"scene.meshes={CONFIGS.parent / 'meshes' / 'kitchen'}"] * choice.startswith("scene=meshes")
     size = 8 if choice == "renderer=reference" else 16  # it is slow
     little = (f"scene.image_size={size}", "trainer.steps=2", "trainer.batch=2", "trainer.validation_scenes=2")
     trainer = small_trainer(tmp_path, choice, *of_folder, *taught, *little)
