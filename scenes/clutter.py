@@ -27,11 +27,12 @@ def cluttered(
 ) -> Float[np.ndarray, "height width 3"]:
     """The table's own colours with 0 to `most` things on it, [H, W, 3] in [0, 1]."""
     points = table_points(camera)
+    pixel = pixel_size(points)
     own = np.broadcast_to(own, (*points.shape[:2], 3))
     for _ in range(rng.integers(0, most + 1)):
         thing = THINGS[rng.integers(len(THINGS))]
         there = turned(points - rng.uniform(-SPREAD, SPREAD, 2), rng.uniform(-np.pi, np.pi))
-        share, colour = thing(there, pixel_size(points), rng)
+        share, colour = thing(there, pixel, rng)
         own = own + share[..., None] * (colour - own)
     return own
 

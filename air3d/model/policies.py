@@ -87,8 +87,8 @@ class Mode:
     """The likeliest identity and, given it, the middle of every latent; painted as long as presence is likelier than
     `least`. The first `min_objects` are always there. One for each pass: it remembers which pictures have ended.
 
-    Where objects stand `apart`, none is put where another one stands: it would be there for what the first was painted
-    wrong.
+    A network that considers several places (`candidates`) never puts an object where another one stands: it would be
+    there for what the first was painted wrong.
 
     `compare`: each identity is painted in the middle of its pose, and q of the identities is weighed by how well it
     explains the picture, at a pixel noise of `FORGIVING`. `identities` are then what is believed of each step's.
@@ -110,7 +110,7 @@ class Mode:
         identity = believed.logits.argmax(-1)
         pose = posterior.pose(proposal, identity, closeup, view, answering=True)
         values = {name: family.mode() for name, family in pose.items()}
-        if posterior.apart_only:
+        if posterior.config.candidates > 1:
             rho = rho * self.possible(posterior, identity, values["position"])
         present = rho > self.least
         self.present.append(self.present[-1] & present if self.present else present)

@@ -36,8 +36,8 @@ REFINEMENT_REACH = 0.05
 """How far a closer look may still move an object, as a share of the table."""
 
 STEADY = 0.25
-"""Share of what the last layers say that moves an object. Adam's steps are as long whatever the gradient: without it
-one of 0.001 moves all objects at once, by up to 5 mm, and they swing by a centimetre and more."""
+"""Share of what the last layers say that moves an object. Adam's steps are as long whatever the gradient, and each
+moves all objects at once: without it they swing by a centimetre and more (docs/method.md)."""
 
 IMPOSSIBLE = 10.0
 """What is taken from the logit of an object where another one stands."""
@@ -57,7 +57,6 @@ class PosteriorConfig:
     `standing`: whether the place that is attended to is taken for the middle of an object, which stands the nearer to
     the camera the taller it is; otherwise for its base point.
     `beta`: how much less the bound teaches a place of which it is surer, as `supervised.beta` for labels: 0 to 1.
-    `apart`: whether no object is put where another one stands; null: where there are several `candidates`.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
@@ -76,7 +75,6 @@ class PosteriorConfig:
     compare_identities: bool = False
     standing: bool = False
     beta: float = 0.0
-    apart: bool | None = None
     candidates: int = 1
     residual: bool = True
     query: bool = False
@@ -129,7 +127,6 @@ class Posterior(nn.Module):
         heights = torch.tensor([float(mesh.vertices[:, 2].max()) for mesh in catalogue.meshes])
         self.register_buffer("heights", heights, persistent=False)
         self.register_buffer("steady", torch.tensor(STEADY))  # kept with the weights: earlier networks have 1
-        self.apart_only = config.candidates > 1 if config.apart is None else config.apart
         identities = self.identities
         self.encoder = Encoder(config.stem, config.channels, unexplained)
         channels, hidden = self.encoder.channels, config.hidden
@@ -179,7 +176,7 @@ class Posterior(nn.Module):
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen), log_prior=self.prior.log_identity)
-        if self.apart_only:
+        if several:
             presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, seen, taken, view)
         return Proposal(presence_logit, identity, seen, place, state)
 

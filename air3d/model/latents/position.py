@@ -44,7 +44,7 @@ class BasePoint:
         return self.box.kl(self.box.mean, self.prior.free)
 
     def gentle(self) -> LogitNormal:
-        """The same, whose middle hears of its gradient what its width to the 2 `beta` says, in `CLOSE`.
+        """The same distribution; the gradient of its middle is weighted by its width, in `CLOSE`, to the 2 `beta`.
 
         The gradient of a place grows as 1 / width^2, and the more an object stands out the smaller that is: white
         plates are all that is learned about, down to their millimetres (`LogitNormal.weighted_log_prob`).
@@ -52,8 +52,8 @@ class BasePoint:
         if not self.beta:
             return self.box
         mean, unit = self.box.mean, self.box.mean.detach().sigmoid()
-        heard = (self.box.std.detach() * unit * (1 - unit) / CLOSE) ** (2 * self.beta)
-        return LogitNormal(mean.detach() + heard * (mean - mean.detach()), self.box.std)
+        weight = (self.box.std.detach() * unit * (1 - unit) / CLOSE) ** (2 * self.beta)
+        return LogitNormal(mean.detach() + weight * (mean - mean.detach()), self.box.std)
 
     def near(self, place: Float[Tensor, "batch 3"]) -> Float[Tensor, " batch"]:
         """How near the middle is to a place, metres: minus Huber's loss of the distance in `CLOSE`."""

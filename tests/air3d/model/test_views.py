@@ -27,8 +27,9 @@ CAMERA = ("intrinsics", "camera_rotation", "camera_translation")
 
 
 def given(folder: Path) -> tuple[Air, Tensor, View]:
-    """A network, and pictures of which each has a world of its own."""
-    run = small_run(folder, "scene=tabletop", f"scene.image_size=[{HEIGHT},{WIDTH}]")
+    """A network, and pictures of which each has a world of its own. Silhouettes are soft: at steep ones a pixel would
+    show a difference of 1e-6 m, which is that of sums in another order."""
+    run = small_run(folder, "scene=tabletop", f"scene.image_size=[{HEIGHT},{WIDTH}]", "renderer.sigma=1e-3")
     view = random_view(1, PICTURES, HEIGHT, WIDTH)
     assert len({tuple(row) for row in view.intrinsics.tolist()}) == PICTURES
     assert (view.intrinsics[:, 2:] - torch.tensor([WIDTH - 1, HEIGHT - 1]) / 2).abs().min(0).values.max() > 0.5
@@ -54,8 +55,7 @@ def test_each_picture_is_understood_as_if_it_were_alone(tmp_path: Path) -> None:
     together = numbers(model, pictures, view)
     for index in range(PICTURES):
         alone = numbers(model, pictures[index : index + 1], view[index])
-        # silhouettes are steep: where an object stands 1e-6 m elsewhere, some of their pixels show it
-        torch.testing.assert_close(together[:, index : index + 1], alone, rtol=1e-3, atol=2e-3)
+        torch.testing.assert_close(together[:, index : index + 1], alone, rtol=1e-3, atol=1e-4)
 
 
 def test_another_view_of_the_same_picture_says_something_else(tmp_path: Path) -> None:
