@@ -25,6 +25,7 @@ from scenes.meshes.surface import POINTS as SURFACE_POINTS
 from scenes.meshes.surface import Surface
 from scenes.meshes.thickness import thickened
 from scenes.meshes.thin import simplified
+from scenes.meshes.turning_axis import turning_axis
 from scenes.meshes.units import not_flat, scale, up_axis, upright
 from scenes.meshes.visible import Seen
 
@@ -164,14 +165,15 @@ def entries(prepared: Prepared, told: Override, reading: Reading) -> tuple[list[
     """The mesh on each face that it may rest on, and what there is to say about that. Unusable where it is to rest on a
     face that there is not."""
     thin, solid = prepared.thin.copy(), prepared.solid.copy()
-    down = np.array([*(-middle(thin)), -thin.bounds[0, 2]])
+    surface = whole(prepared.points, np.asarray(solid.vertices))
+    down = -np.array([*turning_axis(surface, middle(thin)), thin.bounds[0, 2]])
+    surface = surface.moved(down)
     thin.apply_translation(down)
     solid.apply_translation(down)
     placement = prepared.placement.copy()
     placement[:3, 3] += down
     mesh = replace(assembled(prepared.name, thin, prepared.colours, prepared.back), placement=placement)
     upright = reading.resting == "upright" and told.rest is None
-    surface = whole(prepared.points, down, np.asarray(solid.vertices))
     standing, said = on_faces(mesh, solid, surface, reading.least_weight, upright)
     if told.rest is not None:
         if wrong := sorted(set(told.rest) - {each.face for each in standing}):
@@ -184,7 +186,7 @@ def entries(prepared: Prepared, told: Override, reading: Reading) -> tuple[list[
     return standing, said
 
 
-def whole(points: Points, shift: np.ndarray, corners: np.ndarray) -> Surface:
+def whole(points: Points, corners: np.ndarray) -> Surface:
     """The painted surface before it was thinned, for its symmetries; what is seen from behind has that side too."""
     some = slice(None, None, -(-len(points.places) // SURFACE_POINTS))
     places, normals, colours, back = (
@@ -194,10 +196,10 @@ def whole(points: Points, shift: np.ndarray, corners: np.ndarray) -> Surface:
         np.concatenate(pair) for pair in ((places, places[back]), (normals, -normals[back]), (colours, colours[back]))
     )
     places, normals, colours = both
-    return Surface.at(places + shift, normals, colours, corners)
+    return Surface.at(places, normals, colours, corners)
 
 
 def middle(solid: trimesh.Trimesh) -> np.ndarray:
-    """The centroid of its footprint, [2]: whatever the origin of its file, it is turned about that."""
+    """The centroid of its footprint, [2]: whatever the origin of its file."""
     hull = shapely.MultiPoint(np.asarray(solid.vertices)[:, :2]).convex_hull
     return np.asarray(hull.centroid.coords[0])

@@ -12,6 +12,7 @@ from scenes.mesh import Mesh
 from scenes.meshes.resting import LEAST, Resting, resting_faces
 from scenes.meshes.surface import COLOUR, Surface
 from scenes.meshes.symmetry import Symmetries, fold, symmetry_group
+from scenes.meshes.turning_axis import turning_axis
 
 ROLLS = "it rolls easily, and one of its turns stands for all"
 TOLD = 0.2  # share of the drops that is left out, above which its user is told
@@ -47,18 +48,18 @@ def on_faces(
 
 def _standing(mesh: Mesh, face: Resting, number: int, surface: Surface, painted: Symmetries) -> Mesh:
     """The mesh put down on one face; upright, it stays bit for bit where it stands."""
-    turn = face.rotation
+    turn, turned = face.rotation, surface.turned(face.rotation)
     vertices = np.asarray(mesh.vertices, float) @ turn.T
     motion = np.eye(4)
     motion[:3, :3] = turn
     if not np.array_equal(turn, np.eye(3)):
         middle = shapely.MultiPoint(vertices[:, :2]).convex_hull.centroid
-        motion[:3, 3] = -middle.x, -middle.y, -vertices[:, 2].min()
+        motion[:3, 3] = [*-turning_axis(turned, np.array([middle.x, middle.y])), -vertices[:, 2].min()]
     return replace(
         mesh,
         vertices=(vertices + motion[:3, 3]).astype(np.float32),
         normals=(mesh.normals @ turn.T).astype(np.float32),
-        symmetry=fold(surface.turned(turn)),
+        symmetry=fold(turned),
         face=number,
         weight=face.weight,
         placement=motion @ mesh.placement,

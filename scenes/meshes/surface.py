@@ -74,6 +74,11 @@ class Surface:
         hull = trimesh.Trimesh(np.asarray(self.hull.vertices) @ turn.T, self.hull.faces, process=False)
         return replace(self, points=self.points @ turn.T, normals=self.normals @ turn.T, hull=hull)
 
+    def moved(self, shift: Float[np.ndarray, "3"]) -> Surface:
+        """The same elsewhere, metres."""
+        hull = trimesh.Trimesh(np.asarray(self.hull.vertices) + shift, self.hull.faces, process=False)
+        return replace(self, points=self.points + shift, hull=hull)
+
     def plain(self) -> Surface:
         """Its shape alone."""
         return replace(self, colours=np.zeros_like(self.colours))
