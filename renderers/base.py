@@ -21,6 +21,9 @@ from scenes.objects import Objects
 from scenes.scene import Scene
 from scenes.view import View
 
+TOGETHER = 2**22
+"""Pixels of alternatives that are painted at once: on a GPU it is launches that cost, not pixels."""
+
 
 class Renderer(nn.Module):
     """Paints the objects of a catalogue as a view shows them. A backend only adds ``splat``.
@@ -144,12 +147,17 @@ class Renderer(nn.Module):
     ) -> Touched:
         """What each object of a picture would change if it alone were painted onto the canvas; without gradient. Those
         that are not present change nothing. Without `fronts` those are not asked for, and may be zeros."""
-        lacking, changed = [], []
-        for slot in range(objects.slots):
-            after = self.paint(canvas, objects.slot(slot), view)
-            last = self.last(canvas, after, view, pictures) if fronts else None
-            lacking.append(pictures - (self.develop(after, view) if last is None else last.image))
-            changed.append(torch.zeros_like(pictures) if last is None else last.front)
+        lacking, changed, view = [], [], fitting(view, len(canvas))
+        for slots in torch.arange(objects.slots).split(max(1, TOGETHER // pictures[..., 0].numel())):
+            apart = (len(pictures), len(slots))
+            each = objects.each(lambda _, array, slots=slots: array[:, slots].flatten(0, 1)[:, None])
+            before, seen = (pixels.repeat_interleave(len(slots), 0) for pixels in (canvas, pictures))
+            views = view.repeat(len(slots))
+            after = self.paint(before, each, views)
+            last = self.last(before, after, views, seen) if fronts else None
+            left = seen - (self.develop(after, views) if last is None else last.image)
+            lacking += left.unflatten(0, apart).unbind(1)
+            changed += (torch.zeros_like(seen) if last is None else last.front).unflatten(0, apart).unbind(1)
         return Touched.whole((pictures - self.develop(canvas, view)).square().sum(-1), lacking, changed)
 
     def render(self, objects: Objects, view: View) -> Float[Tensor, "batch height width 3"]:

@@ -9,7 +9,7 @@ import torch
 from render_tools import double, double_objects, random_looks, random_objects, random_view, renderers, small_scene
 from torch import Tensor
 
-from renderers import Renderer, RendererConfig
+from renderers import Renderer, RendererConfig, base
 from renderers.alternatives import Touched
 from scenes.objects import Objects
 from scenes.view import View
@@ -47,8 +47,12 @@ def sums(touched: Touched) -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.parametrize("antialias", [1, 2])
-def test_they_are_those_of_whole_pictures_in_every_backend(antialias: int) -> None:
+@pytest.mark.parametrize(("antialias", "together"), [(1, 1), (1, 2), (2, 3)])
+def test_they_are_those_of_whole_pictures_in_every_backend(
+    antialias: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of them are painted at once."""
+    monkeypatch.setattr(base, "TOGETHER", together * HEIGHT * WIDTH * PICTURES)
     found = {}
     for name, (renderer, canvas, objects, view, pictures) in settings(antialias).items():
         found[name] = sums(renderer.alternatives(canvas, objects, view, pictures))
