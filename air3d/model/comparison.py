@@ -1,5 +1,5 @@
-"""Which identity is it, and where? Each one that may be there, where it fits the picture about best, and how well it
-does then.
+"""Which identity is it, where, and how is it turned? Each one that may be there, where it fits the picture about best,
+and how well it does then.
 
 A picture tells identities apart if each is painted where it fits. A draw of its pose seldom is: an oval plate in a
 random yaw loses to a round one by more than a hundred nats although it stands right, and a pale cup a pixel off loses
@@ -38,6 +38,9 @@ SIDEWAYS = math.sqrt(3)
 """How far they are moved, in standard deviations of where they may stand: the points of the unscented transform (Julier
 & Uhlmann 1997, "A New Extension of the Kalman Filter to Nonlinear Systems")."""
 
+HALVES = 2
+"""Yaws of the likeliest in each bin: what sticks out of a cup is narrower than a bin, and falls between middles."""
+
 NEAREST = 0.02
 """How far they are moved besides: by anything between `REACH` and that share of it, for q may be sure of a wrong
 place."""
@@ -46,11 +49,12 @@ place."""
 @dataclass
 class Compared:
     """values [B, E]: what each identity explains, nats; identity [B]: the likeliest of those that were moved; place
-    [B, 3]: where it explains the picture best, metres."""
+    [B, 3]: where it explains the picture best, metres; bins [B, bin]: what it explains there in each yaw bin, nats."""
 
     values: Float[Tensor, "batch identity"]
     identity: Int[Tensor, " batch"]
     place: Float[Tensor, "batch 3"]
+    bins: Float[Tensor, "batch bin"]
 
 
 @torch.no_grad()
@@ -81,16 +85,18 @@ def compare_identities(
         values = values + proposal.identity.log_prior
     likeliest = values.gather(1, identity).argmax(1)
     rows = torch.arange(len(values), device=values.device)
-    chosen = identity[rows, likeliest]
-    return Compared(values, chosen, tries.mean_place(chosen, moved[rows, likeliest]))
+    chosen, explained = identity[rows, likeliest], moved[rows, likeliest]
+    bins = tries.each_bin(chosen, explained.argmax(1), gains, sigma)
+    return Compared(values, chosen, tries.mean_place(chosen, explained), bins)
 
 
 class Hypotheses:
     """The middle of q of each of E identities, for B rows, and where else to try it.
 
-    likeliest [B, E], middles [B, E, bin]: yaws; bins [E]: how many of them show all there is to see of a mesh with its
-    symmetry; places [B, E, 9, 3]: the middle and eight others, log_area [B, E, 9]: of the table that each stands for;
-    cost [B, E]: of the middle in the bound, but for the yaw.
+    likeliest [B, E], middles [B, E, bin]: yaws in the middle of q; everywhere [bin, half]: evenly spread ones; bins
+    [E]: how many bins show all there is to see of a mesh with its symmetry; places [B, E, 9, 3]: the middle and eight
+    others, log_area [B, E, 9]: of the table that each stands for; cost [B, E]: of the middle in the bound, but for the
+    yaw.
     """
 
     def __init__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View) -> None:
@@ -106,6 +112,7 @@ class Hypotheses:
         self.likeliest, (self.places, self.log_area) = parted(yaw.mode()), map(parted, places_of(place))
         self.middles = parted(yaw.alternatives(torch.zeros_like(yaw.offset.mean)))
         self.bins = shown(posterior.symmetries, yaw.bins)
+        self.everywhere = yaw.spread(HALVES)
 
     def objects(self, identity: Int[Tensor, "batch try"], rotation: Tensor, **other: Tensor) -> Objects:
         """One object for each try; latents that are not given are in the middle."""
@@ -133,6 +140,21 @@ class Hypotheses:
         places = self.places[rows, identity, 1:]
         who, yaws = (x.expand(places.shape[:3]).flatten(1) for x in (identity[..., None], yaw))
         return gains(self.objects(who, yaws, position=places.flatten(1, 2)), [sigma])[0].view(places.shape[:3])
+
+    def each_bin(
+        self, identity: Int[Tensor, " batch"], place: Int[Tensor, " batch"], gains: Gains, sigma: float
+    ) -> Float[Tensor, "batch bin"]:
+        """What an identity gains in each yaw bin, in one of its places: of several yaws there, their mean likelihood;
+        0 of a body of revolution. The turns of a symmetric mesh are painted once."""
+        rows, (bins, halves) = torch.arange(len(identity), device=identity.device), self.everywhere.shape
+        new = torch.arange(bins, device=identity.device) < self.bins[identity, None]
+        new = (new & (self.bins[identity, None] > 1))[..., None].expand(-1, -1, halves).flatten(1)
+        yaws = self.everywhere.flatten().expand(len(identity), -1)
+        where = self.places[rows, identity, place][:, None].expand(-1, bins * halves, -1)
+        who = identity[:, None].expand_as(yaws)
+        values = gains(self.objects(who, yaws, position=where, presence=new.float()), [sigma])[0]
+        each = values.unflatten(1, (bins, halves)).logsumexp(-1) - math.log(halves)
+        return each.gather(1, torch.arange(bins, device=each.device) % self.bins[identity, None])
 
     def mean_place(
         self, identity: Int[Tensor, " batch"], explained: Float[Tensor, "batch place"]

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from air3d.model.air import Air, Place, Step
 from air3d.model.batches import select_rows
-from air3d.model.comparison import compare_identities
+from air3d.model.comparison import Compared, compare_identities
 from air3d.model.distributions import Choice, wake_cross_entropy
 from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import Yaw
 from air3d.model.policies import Sample, sample_of
+from air3d.model.posterior import Pose
 from scenes.objects import Objects
 
 HEARD, ASKED = 0.02, 0.25
@@ -56,41 +57,34 @@ class CounterfactualEvaluator:
 
     def __call__(self, step: Step, wanted: Expectations) -> Counterfactuals:
         """All but the expectation over identities is for the first sample of each picture alone."""
-        yaw, identity, evidence, wake_phase = None, None, None, []
-        if wanted.yaw or wanted.wake_phase:
-            expectation, cross_entropy = self.yaw_expectation(step)
-            yaw = expectation if wanted.yaw else None
-            wake_phase.append(cross_entropy)
+        yaw, identity, evidence, wake_phase = None, None, None, None
+        if wanted.yaw:
+            yaw = self.yaw_expectation(step)
         if wanted.identity:
             identity = self.identity_expectation(step)
         if wanted.wake_phase:
-            cross_entropy, evidence = self.compared_identities(select_rows(step, step.first))
-            wake_phase.append(cross_entropy)
-        return Counterfactuals(yaw, identity, torch.stack(wake_phase).sum(0) if wanted.wake_phase else None, evidence)
+            wake_phase, evidence = self.compared_identities(select_rows(step, step.first))
+        return Counterfactuals(yaw, identity, wake_phase, evidence)
 
-    def yaw_expectation(self, step: Step) -> tuple[Float[Tensor, " picture"], Float[Tensor, " picture"]]:
-        """E log p(x | .., yaw) over the yaw bins of each object, and their wake-phase cross-entropy, both for the first
-        sample of each picture.
-
-        Both are 0 for a body of revolution, which looks alike in all bins but for its facets.
-        """
-        yaws = yaw_of(step).alternatives(drawn(step).noise["rotation"]).detach()
+    def yaw_expectation(self, step: Step) -> Float[Tensor, " picture"]:
+        """E log p(x | .., yaw) over the yaw bins of each object, for the first sample of each picture; 0 for a body of
+        revolution, which looks alike in all bins but for its facets."""
+        yaws = yaw_of(step.decision.pose).alternatives(drawn(step).noise["rotation"]).detach()
         step, yaws = select_rows(step, step.first), yaws[step.first]
         nothing = torch.zeros_like(step.proposal.presence_logit)
         rows = self.turns[drawn(step).choices["identity"]].nonzero().squeeze(-1)
         if not len(rows):
-            return nothing, nothing
+            return nothing
         place, objects = select_rows(step.place, rows), step.decision.objects[rows]
-        choice, (values, coarse) = yaw_of(step).choice[rows], self.per_bin(place, objects, yaws[rows])
+        values = self.per_bin(place, objects, yaws[rows])
         values = values - values.mean(1, keepdim=True)
-        expected, cross_entropy = (choice.probs * values).sum(1), wake_cross_entropy(coarse, choice.logits)
-        return nothing.index_put((rows,), expected), nothing.index_put((rows,), cross_entropy)
+        return nothing.index_put((rows,), (yaw_of(step.decision.pose).choice[rows].probs * values).sum(1))
 
     @torch.no_grad()
-    def per_bin(self, place: Place, objects: Objects, yaws: Float[Tensor, "batch bin"]) -> list[Tensor]:
+    def per_bin(self, place: Place, objects: Objects, yaws: Float[Tensor, "batch bin"]) -> Float[Tensor, "batch bin"]:
         """log p(x | .., yaw) of each object at each of these yaws, less that without it."""
         turned = Objects.join([replace(objects, rotation=yaw[:, None]) for yaw in yaws.T])
-        return self.air.gains(place, turned, [self.sigma, self.coarse])
+        return self.air.gains(place, turned, [self.sigma])[0]
 
     def identity_expectation(self, step: Step) -> Float[Tensor, " batch"]:
         """E F_t over the identities of each object, less the F_t of the one that was drawn."""
@@ -99,9 +93,8 @@ class CounterfactualEvaluator:
         return (choice.probs * values).sum(-1)
 
     def compared_identities(self, step: Step) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """The wake-phase cross-entropy of the identities, each where it fits the picture about best, with how near the
-        place of the likeliest is to there; and the evidence that any of them is there. Where an object is hardly
-        believed in, one row in four is asked."""
+        """The wake-phase term of each object, its identities compared where each fits the picture about best; and the
+        evidence that any of them is there. Where an object is hardly believed in, one row in four is asked."""
         believed = step.proposal.presence_logit.sigmoid() > HEARD
         asked = (believed | (torch.rand_like(step.proposal.presence_logit) < ASKED)).nonzero()[:, 0]
         nothing = torch.zeros_like(step.proposal.presence_logit)
@@ -111,14 +104,21 @@ class CounterfactualEvaluator:
         gains = partial(self.air.gains, step.place)
         given = self.air.posterior, step.proposal, step.closeup, step.believed
         compared = compare_identities(*given, gains, self.coarse)
-        cross_entropy = wake_cross_entropy(compared.values, step.proposal.identity.logits)
-        place = self.air.posterior.pose(step.proposal, compared.identity, step.closeup, step.believed)["position"]
-        assert isinstance(place, BasePoint)
-        cross_entropy = cross_entropy + place.near(compared.place)
+        told = self.told(step, compared)
         evidence = compared.values.logsumexp(-1)
         if step.proposal.identity.log_prior is None:
             evidence = evidence - step.proposal.identity.log_even
-        return nothing.index_put((asked,), cross_entropy), (nothing - torch.inf).index_put((asked,), evidence)
+        return nothing.index_put((asked,), told), (nothing - torch.inf).index_put((asked,), evidence)
+
+    def told(self, step: Step, compared: Compared) -> Float[Tensor, " batch"]:
+        """The cross-entropy of the identities, that of the likeliest one's yaw bins where it fits best, and how near
+        its place is to there."""
+        pose = self.air.posterior.pose(step.proposal, compared.identity, step.closeup, step.believed)
+        place, choice = pose["position"], yaw_of(pose).choice
+        assert isinstance(place, BasePoint)
+        yaw = wake_cross_entropy(compared.bins, choice.logits) * self.turns[compared.identity]
+        identity = wake_cross_entropy(compared.values, step.proposal.identity.logits)
+        return identity + yaw + place.near(compared.place)
 
     @torch.no_grad()
     def per_identity(self, step: Step) -> Float[Tensor, "batch identity"]:
@@ -150,8 +150,8 @@ def drawn(step: Step) -> Sample:
     return step.decision
 
 
-def yaw_of(step: Step) -> Yaw:
-    yaw = step.decision.pose["rotation"]
+def yaw_of(pose: Pose) -> Yaw:
+    yaw = pose["rotation"]
     assert isinstance(yaw, Yaw)
     return yaw
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from air3d.model.air import Air, Step
 from air3d.model.batches import concatenate
 from air3d.model.elbo import log_count_posterior
-from air3d.model.policies import Mode
+from air3d.model.mode import Mode
 from air3d.objectives.weights import Weights
 from renderers.convert import to_torch
 from scenes.errors import UserError, nearest

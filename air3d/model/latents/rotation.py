@@ -46,6 +46,12 @@ class Yaw:
         bins = torch.arange(self.bins, device=noise.device)
         return self.radians(bins, self.offset.sample(noise).sigmoid())
 
+    def spread(self, parts: int) -> Float[Tensor, "bin part"]:
+        """So many yaws in each bin, the middles of its equal parts, whatever q says."""
+        bins = torch.arange(self.bins, device=self.offset.mean.device)
+        share = (torch.arange(parts, device=bins.device) + 0.5) / parts
+        return self.radians(bins[:, None], share)
+
     def mode(self) -> Float[Tensor, " batch"]:
         likeliest = self.choice.logits.argmax(-1)
         return self.radians(likeliest, self.offset.mean.gather(-1, likeliest[:, None]).squeeze(-1).sigmoid())
@@ -53,7 +59,7 @@ class Yaw:
     def mode_kl(self) -> Float[Tensor, " batch"]:
         return self.offset.kl(self.offset.mean, self.choice.probs)
 
-    def radians(self, bin: Int[Tensor, "*#batch"], share: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    def radians(self, bin: Int[Tensor, "*#batch"], share: Float[Tensor, "*#batch"]) -> Float[Tensor, "..."]:
         """The yaw of a place in [0, 1] within a bin."""
         return (bin + share) * (2 * math.pi / self.bins) - math.pi
 

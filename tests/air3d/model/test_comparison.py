@@ -77,6 +77,37 @@ def test_it_is_the_best_of_what_was_painted(tmp_path: Path, monkeypatch: pytest.
         torch.testing.assert_close(found.place, places[range(3), found.identity], rtol=1e-3, atol=1e-3)
 
 
+def test_the_bins_of_the_likeliest_where_it_fits_best(tmp_path: Path) -> None:
+    """Against whole pictures: each bin by the mean likelihood of two yaws in it; those that look alike painted once."""
+    run = small_run(tmp_path, "scene=tabletop")
+    model, (step, truth) = run.model, first_step(run, "saucepan", 4)
+    step.place.pictures = model.generate(truth, step.place.view)
+    names = run.scene.catalogue.names
+    fold = model.posterior.symmetries.clone()
+    fold[names.index("saucepan")] = 2  # as if it were
+    model.posterior.symmetries = fold
+    gains = partial(model.gains, step.place)
+    with torch.no_grad():
+        tries = Hypotheses(model.posterior, step.proposal, step.closeup, step.believed)
+        empty = model.log_likelihood(
+            model.renderer.develop(step.place.before, step.place.view), step.place.pictures, SIGMA
+        )
+        for name, shown_bins in (("mug", BINS), ("saucepan", 6), ("plate", 1)):
+            identity, place = torch.full((4,), names.index(name)), torch.tensor([0, 1, 5, 8])
+            found = tries.each_bin(identity, place, gains, SIGMA)
+            position = tries.places[range(4), identity, place][:, None]
+            for bin in range(BINS):
+                halves = []
+                for share in (0.25, 0.75):
+                    yaw = torch.full((4, 1), (bin % shown_bins + share) * math.tau / BINS - math.pi)
+                    one = Objects(identity[:, None], position, yaw, torch.ones(4, 1))
+                    image = model.paint(step.place, one).image
+                    halves.append(model.log_likelihood(image, step.place.pictures, SIGMA) - empty)
+                expected = torch.stack(halves, 1).logsumexp(1) - math.log(2)
+                expected = expected * (shown_bins > 1)
+                torch.testing.assert_close(found[:, bin], expected, rtol=1e-4, atol=0.02)
+
+
 def test_a_saucepan_in_any_yaw_is_a_saucepan(tmp_path: Path) -> None:
     """Where draws of an untrained network say anything else."""
     run = small_run(tmp_path, "scene=tabletop")

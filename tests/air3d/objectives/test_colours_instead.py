@@ -96,7 +96,7 @@ def test_each_yaw_less_its_own_colour(tmp_path: Path, name: str) -> None:
     model, ask, step = second_step(tmp_path, name)
     yaws = torch.linspace(-3, 3, 4).expand(8, 4)
     with torch.no_grad():
-        found, _ = ask.per_bin(step.place, step.decision.objects, yaws)
+        found = ask.per_bin(step.place, step.decision.objects, yaws)
         for column in range(4):
             turned = replace(step.decision.objects, rotation=yaws[:, column, None])
             expected = by_hand(model, step.place, turned) - without(step)

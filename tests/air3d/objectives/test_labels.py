@@ -16,7 +16,7 @@ from air3d.model.air import Step
 from air3d.model.batches import select_rows
 from air3d.model.distributions import Choice, LogitNormal
 from air3d.model.latents.rotation import Yaw
-from air3d.model.policies import Mode
+from air3d.model.mode import Mode
 from air3d.objectives import Elbo, Labels, Weights
 from air3d.training.run import Run
 from scenes.errors import UserError

@@ -179,11 +179,8 @@ def test_alternatives_are_compared_by_a_coarse_noise_and_expectations_are_not(tm
         assert torch.equal(getattr(fine, name), getattr(coarse, name)), name
     assert fine.wake_phase is not None and coarse.wake_phase is not None
     assert (fine.wake_phase - coarse.wake_phase).abs().max() > 1e-2
-    step = next(run.model.unroll(pictures, view, 1, sample, 1, pictures, 0.05))
-    evaluator = CounterfactualEvaluator(run.model, run.scene.catalogue.symmetries, 0.05, 0.3)
-    values = evaluator.per_bin(step.place, step.decision.objects, torch.linspace(-3, 3, 4).expand(4, 4))
-    assert values[0].abs().max() > 1
-    torch.testing.assert_close(values[1], values[0] * (0.05 / 0.3) ** 2)
+    assert fine.evidence is not None and coarse.evidence is not None
+    assert (fine.evidence.abs().max() > 5 * coarse.evidence.abs().max()).all()
 
 
 @pytest.mark.parametrize("gradient", sorted(ESTIMATORS))
