@@ -55,7 +55,7 @@ def by_likelihood(
     costs = torch.stack([cost(*step) for step in zip(every.proposals, every.poses, strict=True)], -1)
     if every.colour_costs:
         costs = costs + torch.stack(every.colour_costs, -1)
-    impossible = F.pad((every.rho == 0).cumsum(-1) > 0, (1, 0))  # one stands where another does (policies.Mode)
+    impossible = F.pad((every.rho == 0).cumsum(-1) > 0, (1, 0))  # one stands where another does (mode.Mode)
     bounds = (log_likelihoods - up_to(costs)).masked_fill(impossible, -torch.inf)
     log_q = count_posterior(bounds, model.prior.min_objects)
     present = torch.arange(steps, device=log_q.device) < log_q.argmax(-1, keepdim=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from air3d.model.air import Air
 from air3d.model.batches import interleave
 from air3d.model.elbo import importance_bound
-from air3d.model.policies import Mode
+from air3d.model.mode import Mode
 from air3d.model.posterior import Pose, Proposal
 from scenes.objects import Objects
 from scenes.view import View
@@ -56,7 +56,8 @@ def infer(
 ) -> Inference:
     """The greedy pass: `steps` steps, however many it was trained with; objects are present, and painted, as long as
     rho is more than `least`."""
-    policy = Mode(model.prior.min_objects, least, model.posterior.config.compare_identities)
+    config = model.posterior.config
+    policy = Mode(model.prior.min_objects, least, config.compare_identities, config.compare_yaws)
     unrolled = list(model.unroll(pictures, view, steps, policy))
     objects = Objects.join([step.decision.objects for step in unrolled]).masked()
     return Inference(

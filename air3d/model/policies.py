@@ -1,7 +1,7 @@
-"""How a step of the unrolled posterior decides on its object: by drawing one, or by the likeliest.
+"""How a step of the unrolled posterior decides on its object: by drawing one, or by the likeliest (`mode.Mode`).
 
 All of `Air.unroll`'s callers differ in this alone: training draws (`sample`), answering takes the mode and stops where
-presence does (`Mode`), and labels are asked of the mode of every step (`Mode(least=-1)`), whichever is present.
+presence does, and labels are asked of the mode of every step (`Mode(least=-1)`), whichever is present.
 """
 
 from __future__ import annotations
@@ -20,10 +20,6 @@ from air3d.model.distributions import Choice
 from air3d.model.posterior import Pose, Posterior, Proposal
 from scenes.objects import Objects
 from scenes.view import View
-
-FORGIVING = 0.5
-"""Pixel noise by which identities are compared in an answer. A finer one would trust the renderer with pictures that it
-cannot explain that well."""
 
 
 @dataclass
@@ -81,58 +77,6 @@ def sample_of(identity: Choice, pose: Pose, choices: Mapping[str, Tensor], noise
         log_weight = -total(log_ratios + [value.log_ratio for value in drawn.values()])
     objects = one_slot(choices["identity"], {name: value.value for name, value in drawn.items()})
     return Sample(objects, pose, dict(choices), dict(noise), log_choice, kl, log_weight)
-
-
-class Mode:
-    """The likeliest identity and, given it, the middle of every latent; painted as long as presence is likelier than
-    `least`. The first `min_objects` are always there. One for each pass: it remembers which pictures have ended.
-
-    A network that considers several places (`candidates`) never puts an object where another one stands: it would be
-    there for what the first was painted wrong.
-
-    `compare`: each identity is painted in the middle of its pose, and q of the identities is weighed by how well it
-    explains the picture, at a pixel noise of `FORGIVING`. `identities` are then what is believed of each step's.
-    """
-
-    def __init__(self, min_objects: int = 0, least: float = 0.5, compare: bool = False) -> None:
-        self.min_objects, self.least, self.compare = min_objects, least, compare
-        self.identities: list[Choice] = []
-        self.present: list[Tensor] = []
-        self.rho: list[Tensor] = []
-        self.objects: list[Objects] = []
-
-    @torch.no_grad()
-    def __call__(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains) -> Decision:
-        rho = proposal.presence_logit.sigmoid()
-        rho = torch.ones_like(rho) if len(self.rho) < self.min_objects else rho
-        believed = self.compared(posterior, proposal, closeup, view, gains) if self.compare else proposal.identity
-        self.identities.append(believed)
-        identity = believed.logits.argmax(-1)
-        pose = posterior.pose(proposal, identity, closeup, view, answering=True)
-        values = {name: family.mode() for name, family in pose.items()}
-        if posterior.config.candidates > 1:
-            rho = rho * self.possible(posterior, identity, values["position"])
-        present = rho > self.least
-        self.present.append(self.present[-1] & present if self.present else present)
-        self.rho.append(rho)
-        self.objects.append(one_slot(identity, values, self.present[-1].float()))
-        return Decision(self.objects[-1], pose)
-
-    def compared(self, posterior: Posterior, proposal: Proposal, closeup: Tensor, view: View, gains: Gains) -> Choice:
-        """q of the identities, weighed by what the picture says of each."""
-        tries = []
-        for k in range(posterior.identities):
-            identity = torch.full_like(proposal.identity.logits[:, 0], k, dtype=torch.long)
-            pose = posterior.pose(proposal, identity, closeup, view, answering=True)
-            tries.append(one_slot(identity, {name: family.mode() for name, family in pose.items()}))
-        logits = proposal.identity.logits + gains(Objects.join(tries), [FORGIVING])[0]
-        return Choice(logits=logits, log_prior=proposal.identity.log_prior)
-
-    def possible(self, posterior: Posterior, identity: Tensor, position: Tensor) -> Tensor:
-        """Whether an object can stand there beside those that are there already."""
-        others = [(each.identity[:, 0], each.position[:, 0, :2], each.presence[:, 0] < 0.5) for each in self.objects]
-        apart = [posterior.apart(identity, position[:, :2], *other) | absent for *other, absent in others]
-        return torch.stack(apart).all(0) if apart else torch.ones_like(identity, dtype=torch.bool)
 
 
 def one_slot(identity: Tensor, values: Mapping[str, Tensor], presence: Tensor | None = None) -> Objects:

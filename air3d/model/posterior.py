@@ -53,7 +53,10 @@ class PosteriorConfig:
     `inference_steps`: the same once it answers, None: as many.
     `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: no
     such look.
+    `fine_yaw`: whether the yaw is read from a look of its own, at more heights, with more features, and told the
+    identity; false: from the look that moves the object, as in earlier networks.
     `compare_identities`: whether each identity is painted, too, before an answer says which it is.
+    `compare_yaws`: whether the identity that it says is painted in several yaws, too.
     `standing`: whether the place that is attended to is taken for the middle of an object, which stands the nearer to
     the camera the taller it is; otherwise for its base point.
     `beta`: how much less the bound teaches a place of which it is surer, as `supervised.beta` for labels: 0 to 1.
@@ -72,7 +75,9 @@ class PosteriorConfig:
     refinement_steps: int = 2
     inference_steps: int | None = None
     crop: int = 0
+    fine_yaw: bool = True
     compare_identities: bool = False
+    compare_yaws: bool = False
     standing: bool = False
     beta: float = 0.0
     candidates: int = 1
@@ -139,8 +144,10 @@ class Posterior(nn.Module):
         self.identity = mlp(attended + hidden, hidden, identities)
         self.correction = mlp(attended + hidden + identities, hidden, 3, gain=0.1 / STEADY)
         self.ring_features = RingFeatures(catalogue, config.yaw_bins, config.channels)
+        fine = RingFeatures(catalogue, config.yaw_bins, config.channels, fine=True) if config.fine_yaw else None
+        self.yaw_features = fine
         rings, known = self.ring_features.features, attended + hidden + identities
-        sizes = Sizes(rings, config.yaw_bins, known, config.initial_std, config.beta)
+        sizes = Sizes(fine.features if fine else rings, config.yaw_bins, known, config.initial_std, config.beta)
         self.latents = nn.ModuleDict({latent.name: latent(sizes, prior) for latent in latents})
         widest = max(mesh.radius for mesh in catalogue.meshes)
         self.crop_features = CropFeatures(widest, config.channels, config.crop) if config.crop else None
@@ -285,7 +292,11 @@ class Posterior(nn.Module):
             moved = self.steady * read[:, :3]
             place, height = place + REFINEMENT_REACH * moved[:, :2].tanh(), height + moved[:, 2:]
         log_width = (read[:, 3:] + math.log(self.config.initial_std)).clamp(-6, 1.5)
-        return Look(rings, known, inside(place, height), log_width)
+        base_point = inside(place, height)
+        if self.yaw_features is not None:
+            here = self.prior.to_metres(base_point.detach().sigmoid())
+            rings = self.yaw_features(closeup, identity, here, view)
+        return Look(rings, known, base_point, log_width)
 
     def stands(
         self, place: Float[Tensor, "batch 2"], identity: Int[Tensor, " batch"], view: View

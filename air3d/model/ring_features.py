@@ -19,11 +19,11 @@ from renderers.projection import once, rows, times
 from scenes.catalogue import Catalogue
 from scenes.view import View
 
-HEIGHTS = (0.5, 1.0)
-"""Of the rings, as shares of a mesh's height: what sticks out to the side, and what the lid shows."""
+HEIGHTS, FINE = (0.5, 1.0), (0.25, 0.5, 0.75, 1.0)
+"""Of the rings, as shares of a mesh's height: what sticks out to the side, a label, and what the lid shows."""
 
 RADII = 10
-"""RingSampler at each height."""
+"""Rings at each height."""
 
 REACH = 1.1
 """Radius of the largest ring, as a share of a mesh's."""
@@ -37,10 +37,12 @@ class RingSampler(nn.Module):
 
     around: Tensor
 
-    def __init__(self, catalogue: Catalogue, angles: int):
+    def __init__(self, catalogue: Catalogue, angles: int, heights: tuple[float, ...] = HEIGHTS):
         super().__init__()
         yaw = yaws(angles)
-        around = torch.stack([rings_of(mesh.radius, mesh.hull[:, 2].max(), yaw) for mesh in catalogue.meshes])
+        levels = [[share * float(mesh.hull[:, 2].max()) for share in heights] for mesh in catalogue.meshes]
+        each = zip(catalogue.meshes, levels, strict=True)
+        around = torch.stack([rings_of(mesh.radius, of_mesh, yaw) for mesh, of_mesh in each])
         self.register_buffer("around", torch.as_tensor(around, dtype=torch.float32), persistent=False)
 
     def grid(
@@ -82,26 +84,47 @@ def yaws(angles: int) -> Float[Tensor, " angle"]:
     return (torch.arange(angles) + 0.5) * (2 * math.pi / angles) - math.pi
 
 
-def rings_of(radius: float, height: float, yaw: Float[Tensor, " angle"]) -> Float[Tensor, "ring angle 3"]:
-    """The places of all rings about a mesh of that radius and height, metres, from the base point."""
+def rings_of(radius: float, heights: list[float], yaw: Float[Tensor, " angle"]) -> Float[Tensor, "ring angle 3"]:
+    """The places of all rings about a mesh of that radius at these heights, metres, from the base point."""
     radii = (torch.arange(RADII) + 0.5) * (REACH * radius / RADII)
     flat = radii[:, None, None] * torch.stack([yaw.cos(), yaw.sin()], -1)
-    return torch.cat([F.pad(flat, (0, 1), value=share * float(height)) for share in HEIGHTS])
+    return torch.cat([F.pad(flat, (0, 1), value=height) for height in heights])
+
+
+class ByIdentity(nn.Module):
+    """Features scaled and shifted as an identity asks for (FiLM; Perez et al., "FiLM: Visual Reasoning with a General
+    Conditioning Layer", AAAI 2018): a handle is not read as a label is."""
+
+    def __init__(self, identities: int, features: int):
+        super().__init__()
+        self.change = nn.Embedding(identities, 2 * features)
+        nn.init.normal_(self.change.weight, std=0.3)
+
+    def forward(
+        self, features: Float[Tensor, "batch feature angle"], identity: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch feature angle"]:
+        scale, shift = self.change(identity)[..., None].chunk(2, 1)
+        return features * (1 + scale) + shift
 
 
 class RingFeatures(nn.Module):
-    """From the rings in picture and residual to features of every yaw bin, `features` of them."""
+    """From the rings in picture and residual to features of every yaw bin, `features` of them.
+
+    `fine`: at twice as many heights, with twice the features, and told the identity (`PosteriorConfig.fine_yaw`).
+    """
 
     code: Tensor
 
-    def __init__(self, catalogue: Catalogue, yaw_bins: int, channels: int):
+    def __init__(self, catalogue: Catalogue, yaw_bins: int, channels: int, fine: bool = False):
         super().__init__()
-        angles = PER_BIN * yaw_bins
-        self.rings = RingSampler(catalogue, angles)
+        angles, heights, channels = PER_BIN * yaw_bins, FINE if fine else HEIGHTS, channels * (1 + fine)
+        self.rings = RingSampler(catalogue, angles, heights)
         yaw = yaws(angles)
         self.register_buffer("code", torch.stack([yaw.cos(), yaw.sin()]), persistent=False)
-        self.first = circular(6 * RADII * len(HEIGHTS) + 2, channels, 5, padding=2)
+        self.first = circular(6 * RADII * len(heights) + 2, channels, 5, padding=2)
         self.second = circular(channels, 2 * channels, 2 * PER_BIN, padding=PER_BIN // 2, stride=PER_BIN)
+        sizes = [channels, 2 * channels] if fine else []
+        self.told = nn.ModuleList([ByIdentity(len(catalogue), size) for size in sizes])
         self.activation = nn.SiLU()
         self.features = 2 * channels
 
@@ -115,8 +138,11 @@ class RingFeatures(nn.Module):
         """`view`: one row for each place; `closeup`: for each picture (`RingSampler`)."""
         seen = self.rings(closeup, identity, position, view)
         contrast = instance_normalise(rearrange(seen, "batch channel ring angle -> batch (channel ring) angle"))
-        contrast = torch.cat([contrast, self.code.expand(len(contrast), -1, -1)], 1)
-        return self.activation(self.second(self.activation(self.first(contrast))))
+        read = torch.cat([contrast, self.code.expand(len(contrast), -1, -1)], 1)
+        for number, layer in enumerate((self.first, self.second)):
+            read = layer(read)
+            read = self.activation(self.told[number](read, identity) if self.told else read)
+        return read
 
 
 class YawHead(nn.Module):

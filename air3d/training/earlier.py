@@ -47,8 +47,8 @@ WEIGHTS = {
 }
 
 
-UNSAID = {"posterior.steady": torch.tensor(1.0)}
-"""What weights did before it was kept with them."""
+UNSAID, NOT_KEPT = {"model.fine_yaw": False}, {"posterior.steady": torch.tensor(1.0)}
+"""Settings and weights of networks from before there were such."""
 
 
 def renamed_settings(stored: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -60,6 +60,9 @@ def renamed_settings(stored: Mapping[str, Any], where: str) -> dict[str, Any]:
         value = taken(settings, old)
         if value is not MISSING:
             put(settings, new, value)
+    for path, value in UNSAID.items():
+        if taken(deepcopy(settings), path) is MISSING and "model" in settings:
+            put(settings, path, value)
     for old, (harmless, instead) in REMOVED.items():
         value = taken(settings, old)
         if value is not MISSING and value not in harmless:
@@ -73,7 +76,7 @@ def renamed_weights(state: Mapping[str, Any]) -> dict[str, Any]:
     def of_today(name: str) -> str:
         return next((new + name.removeprefix(old) for old, new in WEIGHTS.items() if name.startswith(old)), name)
 
-    return {**UNSAID, **{of_today(name): value for name, value in state.items()}}
+    return {**NOT_KEPT, **{of_today(name): value for name, value in state.items()}}
 
 
 MISSING = object()

@@ -12,8 +12,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-SAID = ("posterior.identity.2.weight", "posterior.identity.2.bias")
-"""A row for each identity."""
+SAID = (
+    "posterior.identity.2.weight",
+    "posterior.identity.2.bias",
+    "posterior.yaw_features.told.0.change.weight",
+    "posterior.yaw_features.told.1.change.weight",
+)
+"""A row for each identity, in those that a network has."""
 
 TOLD = (
     "posterior.correction.0.weight",
@@ -26,7 +31,7 @@ TOLD = (
 def with_identities(weights: Mapping[str, Tensor], theirs: Sequence[str], mine: Sequence[str]) -> dict[str, Tensor]:
     """Weights of a network of the identities `theirs` as those of one of the identities `mine`."""
     changed = dict(weights)
-    for name in SAID:
+    for name in set(SAID) & weights.keys():
         changed[name] = chosen(weights[name], theirs, mine)
     for name in TOLD:
         shared, own = weights[name].tensor_split([weights[name].shape[1] - len(theirs)], 1)

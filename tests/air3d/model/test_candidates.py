@@ -11,7 +11,8 @@ from torch import Tensor
 
 from air3d.inference.greedy import infer
 from air3d.model.attention import REACH
-from air3d.model.policies import Mode, one_slot
+from air3d.model.mode import Mode
+from air3d.model.policies import one_slot
 from air3d.model.posterior import IMPOSSIBLE, Posterior
 from air3d.training.run import Run
 from renderers.convert import channels_first

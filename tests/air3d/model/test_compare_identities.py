@@ -1,16 +1,25 @@
-"""An answer whose identities are compared by painting each of them."""
+"""An answer whose identities and yaws are compared by painting each of them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from small_runs import example, small_run
 from torch import Tensor
 
 from air3d.inference.greedy import infer
-from air3d.model.policies import Mode
+from air3d.model.distributions import Choice
+from air3d.model.latents.position import BasePoint
+from air3d.model.latents.rotation import Yaw
+from air3d.model.mode import Mode
+from air3d.model.posterior import Pose, Proposal
 from renderers.convert import to_torch
 from scenes.objects import Objects
 
@@ -52,3 +61,53 @@ def test_a_network_of_two_minds_names_what_it_sees(tmp_path: Path) -> None:
         right[compare] = (found.objects.identity[:, 0] == truth.identity[:, 0]).float().mean().item()
         assert (found.proposals[0].identity.logits.argmax(-1) == found.objects.identity[:, 0]).all()
     assert right[True] > right[False] + 0.2, right
+
+
+def test_a_network_that_reads_no_yaw_turns_what_it_sees(tmp_path: Path) -> None:
+    """Saucepans and mugs in plain sight, of which an untrained network says that all yaws are alike."""
+    run = small_run(tmp_path, "scene=tabletop", "scene.image_size=64")
+    names, rows = run.scene.catalogue.names, range(24)
+    truth, view = to_torch(run.scene.batch(5, rows, 1)), to_torch(run.scene.views(5, rows))
+    truth.identity[:, 0] = torch.tensor([names.index("mug"), names.index("saucepan")]).repeat(12)
+    pictures, right = run.renderer.render(truth, view), {}
+    read = run.model.posterior.pose
+
+    def at_the_true_place(*given: Any, **options: Any) -> Pose:
+        pose = read(*given, **options)
+        place = pose["position"]
+        assert isinstance(place, BasePoint)
+        unit = run.model.prior.to_unit(truth.position[:, 0]).clamp(1e-3, 1 - 1e-3)
+        return {**pose, "position": replace(place, box=replace(place.box, mean=unit.logit()))}
+
+    run.model.posterior.pose = at_the_true_place  # type: ignore[method-assign]
+    with torch.no_grad():
+        run.model.posterior.identity[-1].weight.zero_()
+    for turn in (False, True):
+        policy = Mode(least=-1.0, turn=turn)
+        run.model.posterior.identity[-1].bias.data.zero_()
+        proposed = run.model.posterior.propose
+
+        def said(*given: Any, **options: Any) -> Proposal:
+            logits = 50 * F.one_hot(truth.identity[:, 0], 4).float()
+            return replace(proposed(*given, **options), identity=Choice(logits=logits))  # noqa: B023
+
+        run.model.posterior.propose = said  # type: ignore[method-assign]
+        (step,) = run.model.unroll(pictures, view, 1, policy)
+        run.model.posterior.propose = proposed  # type: ignore[method-assign]
+        off = (step.decision.objects.rotation - truth.rotation)[:, 0]
+        right[turn] = (off.sin().atan2(off.cos()).abs() < math.radians(30)).float().mean().item()
+        assert torch.equal(step.decision.pose["rotation"].mode(), step.decision.objects.rotation[:, 0])
+    assert right[True] > 0.8 > 0.4 > right[False], right
+
+
+def test_a_plate_is_not_turned(tmp_path: Path) -> None:
+    run = small_run(tmp_path, "scene=tabletop")
+    pictures, view, _ = example(run, 4)
+    posterior = run.model.posterior
+    step = next(run.model.unroll(pictures, view, 1, Mode(least=-1.0)))
+    identity = torch.full((4,), run.scene.catalogue.names.index("plate"))
+    pose = posterior.pose(step.proposal, identity, step.closeup, view, answering=True)
+    yaw = pose["rotation"]
+    assert isinstance(yaw, Yaw)
+    turned = Mode(turn=True).turned(posterior, identity, pose, partial(run.model.gains, step.place))
+    torch.testing.assert_close(turned.choice.probs, yaw.choice.probs)

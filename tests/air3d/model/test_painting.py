@@ -12,7 +12,8 @@ from small_runs import example, small_run
 from torch import Tensor
 
 from air3d.model.air import Air, Step
-from air3d.model.policies import Decision, Mode, Policy, sample
+from air3d.model.mode import Mode
+from air3d.model.policies import Decision, Policy, sample
 from renderers.sensor import photograph
 from scenes.view import View
 

@@ -11,9 +11,9 @@ import torch
 from small_runs import example, small_run
 from torch import Tensor
 
-from air3d.model.policies import Mode
+from air3d.model.mode import Mode
 from air3d.model.posterior import REFINEMENT_REACH, STEADY
-from air3d.model.ring_features import HEIGHTS, PER_BIN, RADII, REACH, RingFeatures, instance_normalise
+from air3d.model.ring_features import FINE, HEIGHTS, PER_BIN, RADII, REACH, RingFeatures, instance_normalise
 from renderers.convert import channels_first, to_torch
 from scenes.camera import Camera
 from scenes.objects import Objects
@@ -29,9 +29,9 @@ def scene() -> Scene:
     return Scene(SceneConfig(image_size=64))
 
 
-def ring_features() -> RingFeatures:
+def ring_features(fine: bool = True) -> RingFeatures:
     torch.manual_seed(0)
-    return RingFeatures(scene().catalogue, BINS, 4)
+    return RingFeatures(scene().catalogue, BINS, 4, fine)
 
 
 def view_of(camera: Camera, pictures: int) -> View:
@@ -46,10 +46,10 @@ def test_rings_read_the_pixels_that_the_camera_sees_there(camera: Camera) -> Non
     identity, position = torch.tensor([MUG, SAUCEPAN]), torch.tensor([[0.05, -0.04, 0.0], [0.0, 0.02, 0.03]])
     seen = ring_features().rings(pixels, identity, position, view_of(camera, 2))
     for batch, mesh in enumerate(scene().catalogue.meshes[i] for i in identity):
-        for ring, angle in ((0, 0), (RADII - 1, 17), (RADII + 4, 30)):
+        for ring, angle in ((0, 0), (RADII - 1, 17), (RADII + 4, 30), (4 * RADII - 1, 5)):
             yaw = (angle + 0.5) * math.tau / (BINS * PER_BIN) - math.pi
             radius = REACH * mesh.radius * (ring % RADII + 0.5) / RADII
-            height = HEIGHTS[ring // RADII] * float(mesh.hull[:, 2].max())
+            height = FINE[ring // RADII] * float(mesh.hull[:, 2].max())
             point = position[batch] + torch.tensor([radius * math.cos(yaw), radius * math.sin(yaw), height])
             expected = torch.tensor(camera.to_pixels(camera.project(point.double().numpy())))
             torch.testing.assert_close(seen[batch, :, ring, angle].double(), expected, rtol=0, atol=1e-2)
@@ -73,10 +73,11 @@ def test_a_handle_is_seen_at_its_yaw(tmp_path: Path, mesh: int) -> None:
     assert (direction - rotation).abs().max() < math.radians(15)  # half a bin
 
 
-def test_a_shift_along_the_rings_by_a_bin_shifts_the_features_by_a_bin() -> None:
-    look = ring_features()
+@pytest.mark.parametrize("fine", [False, True])
+def test_a_shift_along_the_rings_by_a_bin_shifts_the_features_by_a_bin(fine: bool) -> None:
+    look = ring_features(fine)
     look.code.zero_()
-    seen = torch.rand(2, 6, len(HEIGHTS) * RADII, BINS * PER_BIN)
+    seen = torch.rand(2, 6, len(FINE if fine else HEIGHTS) * RADII, BINS * PER_BIN)
     look.rings.forward = lambda images, *_: images
     nothing = torch.zeros(2, dtype=torch.long), torch.zeros(2, 3), view_of(scene().camera, 2)
     turned = look(seen.roll(3 * PER_BIN, -1), *nothing)
@@ -85,12 +86,22 @@ def test_a_shift_along_the_rings_by_a_bin_shifts_the_features_by_a_bin() -> None
 
 def test_a_bin_reads_its_own_part_of_the_rings_in_the_middle() -> None:
     look = ring_features()
-    seen = torch.rand(1, 6, len(HEIGHTS) * RADII, BINS * PER_BIN, requires_grad=True)
+    seen = torch.rand(1, 6, len(FINE) * RADII, BINS * PER_BIN, requires_grad=True)
     look.rings.forward = lambda images, *_: images
     features = look.second(look.first(torch.cat([seen.flatten(1, 2), look.code[None]], 1)))
     (gradient,) = torch.autograd.grad(features[0, :, 5].sum(), seen)
     read = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
     assert (read.min() + read.max()) / 2 == 5 * PER_BIN + (PER_BIN - 1) / 2
+
+
+def test_fine_features_are_those_of_an_identity_and_others_are_not() -> None:
+    """The same rings, said to be about a mug and about a saucepan."""
+    for fine in (False, True):
+        look = ring_features(fine)
+        seen = torch.rand(1, 6, len(FINE if fine else HEIGHTS) * RADII, BINS * PER_BIN).expand(2, -1, -1, -1)
+        look.rings.forward = lambda images, *_: images
+        each = look(seen, torch.tensor([MUG, SAUCEPAN]), torch.zeros(2, 3), view_of(scene().camera, 2))
+        assert torch.equal(each[0], each[1]) != fine
 
 
 def test_contrast_does_not_see_brightness_or_size() -> None:
@@ -109,13 +120,19 @@ def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path
     closeup = model.closeup(pictures, canvas, view)
     proposal = posterior.propose(features, posterior.start(4), closeup, view)
     proposal.place = torch.full_like(proposal.place, 0.5)  # far from any border
+    assert posterior.yaw_features is not None
     looked_at, look = [], posterior.ring_features.forward
+    read_at, read = [], posterior.yaw_features.forward
 
     def watch(closeup: Tensor, identity: Tensor, position: Tensor, view: View) -> Tensor:
         looked_at.append(position)
         return look(closeup, identity, position, view)
 
-    posterior.ring_features.forward = watch
+    def watch_yaw(closeup: Tensor, identity: Tensor, position: Tensor, view: View) -> Tensor:
+        read_at.append(position)
+        return read(closeup, identity, position, view)
+
+    posterior.ring_features.forward, posterior.yaw_features.forward = watch, watch_yaw
     with torch.no_grad():
         posterior.refinement[-1].weight.zero_()
         posterior.refinement[-1].bias.copy_(torch.tensor([moved, -moved, 0.0, 0.0, 0.0, 0.0]))
@@ -124,6 +141,8 @@ def test_every_look_is_where_the_one_before_moved_it_and_an_observation(tmp_path
     step = REFINEMENT_REACH * math.tanh(STEADY * moved) * torch.tensor([1.0, -1.0]) * extent
     for before, after in pairwise([*looked_at, position]):
         torch.testing.assert_close(after[:, :2] - before[:, :2], step.expand(4, 2), atol=1e-6, rtol=1e-4)
-    assert len(looked_at) == 3 and position.requires_grad and not any(at.requires_grad for at in looked_at)
+    assert len(looked_at) == 3 and position.requires_grad
+    assert not any(at.requires_grad for at in looked_at + read_at)
+    torch.testing.assert_close(read_at, [position.detach()], msg="the yaw is read where the last look moved it")
     decided = Mode()(posterior, proposal, closeup, view, lambda *_: []).objects
     assert decided.identity.shape == (4, 1) and torch.equal(decided.position[:, 0], position)

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from air3d.inference.greedy import infer
 from air3d.model.air import Air, Step
-from air3d.model.policies import Decision, Gains, Mode, Policy, sample
+from air3d.model.mode import Mode
+from air3d.model.policies import Decision, Gains, Policy, sample
 from air3d.model.posterior import Posterior, Proposal
 from air3d.objectives import Elbo, Labels, Weights
 from air3d.training.run import Run

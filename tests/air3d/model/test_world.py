@@ -14,7 +14,8 @@ from torch import Tensor
 from air3d.model.air import Air, Step
 from air3d.model.empty_table import empty_table
 from air3d.model.likelihood import log_likelihood
-from air3d.model.policies import Mode, Policy, sample
+from air3d.model.mode import Mode
+from air3d.model.policies import Policy, sample
 from air3d.model.unexplained import in_colours, in_noise
 from air3d.model.world import FIELDS, LEAST_NOISE, World
 from renderers.convert import to_torch
