@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from air3d.model.distributions import EDGE, Choice, LogitNormal
-from air3d.model.latents.rotation import Yaw
+from air3d.model.latents.rotation import Yaw, yaw_of
 from air3d.model.policies import Decision, Gains, one_slot
 from air3d.model.posterior import Pose, Posterior, Proposal
 from scenes.objects import Objects
@@ -70,8 +70,7 @@ class Mode:
     def turned(self, posterior: Posterior, identity: Tensor, pose: Pose, gains: Gains) -> Yaw:
         """q of the yaw, weighed by what the picture says: each bin is painted in the middle of q and halfway to either
         end, for what sticks out of a cup is narrower than a bin, and the middle moves to the mean of the three."""
-        yaw = pose["rotation"]
-        assert isinstance(yaw, Yaw)
+        yaw = yaw_of(pose)
         middle = yaw.offset.mean.sigmoid()
         shares = torch.stack([middle, torch.full_like(middle, 0.25), torch.full_like(middle, 0.75)], -1)
         yaws = yaw.radians(torch.arange(yaw.bins, device=middle.device)[:, None], shares).flatten(1)

@@ -19,9 +19,8 @@ from air3d.model.batches import select_rows
 from air3d.model.comparison import Compared, compare_identities
 from air3d.model.distributions import Choice, wake_cross_entropy
 from air3d.model.latents.position import BasePoint
-from air3d.model.latents.rotation import Yaw
+from air3d.model.latents.rotation import yaw_of
 from air3d.model.policies import Sample, sample_of
-from air3d.model.posterior import Pose
 from scenes.objects import Objects
 
 HEARD, ASKED = 0.02, 0.25
@@ -148,12 +147,6 @@ class CounterfactualEvaluator:
 def drawn(step: Step) -> Sample:
     assert isinstance(step.decision, Sample)
     return step.decision
-
-
-def yaw_of(pose: Pose) -> Yaw:
-    yaw = pose["rotation"]
-    assert isinstance(yaw, Yaw)
-    return yaw
 
 
 def same_quantile(drawn: Int[Tensor, " batch"], before: Choice | None, after: Choice) -> Int[Tensor, " batch"]:

@@ -3,9 +3,9 @@
 An expectation E_q[F(k)] + H(q) over a choice k is largest at r(k) = softmax F(k), but its gradient,
 q(k) (F(k) - E_q[F]), is gone where q is sure, be it of the wrong k. That of the cross-entropy sum_k r(k) log q(k),
 r - q, is not, and is 0 at the same q: the wake phase of Bornschein & Bengio 2015, "Reweighted Wake-Sleep", its weights
-exact. For the count all F_n are at hand. An identity and a yaw bin are painted for it, each alternative once, for one
-sample of each picture (`air3d.objectives.counterfactuals`), everything else held. A place is drawn to where it explains
-the picture best of those that were tried (`air3d.model.comparison`).
+exact. For the count all F_n are at hand. Identities are painted for it, each where it fits about best, for one sample
+of each picture, and the likeliest in every yaw bin, everything else held (`air3d.objectives.counterfactuals`). A place
+is drawn to where it explains the picture best of those that were tried (`air3d.model.comparison`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from air3d.model.distributions import EDGE, Choice, LogitNormal
-from air3d.model.latents.base import Latent, Look, Sizes, Value
+from air3d.model.latents.base import Family, Latent, Look, Sizes, Value
 from air3d.model.prior import Prior
 from air3d.model.ring_features import YawHead
 
@@ -106,6 +107,13 @@ class Rotation(Latent):
     @staticmethod
     def written(value: np.ndarray | np.generic, symmetry: int) -> Any:
         return float(value) if symmetry > 0 else None
+
+
+def yaw_of(pose: Mapping[str, Family]) -> Yaw:
+    """q of the yaw of a pose."""
+    yaw = pose["rotation"]
+    assert isinstance(yaw, Yaw)
+    return yaw
 
 
 def turn_between(predicted: np.ndarray, true: np.ndarray, symmetry: np.ndarray) -> Float[np.ndarray, " pair"]:
