@@ -86,5 +86,5 @@ class Mode:
     def possible(self, posterior: Posterior, identity: Tensor, position: Tensor) -> Tensor:
         """Whether an object can stand there beside those that are there already."""
         others = [(each.identity[:, 0], each.position[:, 0, :2], each.presence[:, 0] < 0.5) for each in self.objects]
-        apart = [posterior.apart(identity, position[:, :2], *other) | absent for *other, absent in others]
+        apart = [posterior.footprints.apart(identity, position[:, :2], *other) | absent for *other, absent in others]
         return torch.stack(apart).all(0) if apart else torch.ones_like(identity, dtype=torch.bool)

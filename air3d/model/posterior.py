@@ -15,22 +15,22 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from air3d.model.attention import REACH, Attention, table_shares
 from air3d.model.crop_features import CropFeatures
 from air3d.model.distributions import Choice
 from air3d.model.encoder import Encoder
+from air3d.model.footprints import Footprints
 from air3d.model.latents import Family, Latent, Look, Sizes
+from air3d.model.posterior_config import PosteriorConfig
 from air3d.model.prior import Prior
 from air3d.model.ring_features import RingFeatures
 from air3d.model.unexplained import Unexplained, in_colours
-from renderers.projection import once
 from scenes.catalogue import Catalogue
-from scenes.errors import UserError
 from scenes.objects import Objects
-from scenes.view import View, shared
+from scenes.view import View
 
 REFINEMENT_REACH = 0.05
 """How far a closer look may still move an object, as a share of the table."""
@@ -44,58 +44,6 @@ IMPOSSIBLE = 10.0
 
 Pose = dict[str, Family]
 """q of every latent of the table, given the identity, by name."""
-
-
-@dataclass
-class PosteriorConfig:
-    """Sizes of the network. `yaw_bins` should be divisible by the symmetries that occur. `refinement_steps`: how many
-    closer looks a pose is read from; from the second on they are centred on the object, whose yaw shows better then.
-    `inference_steps`: the same once it answers, None: as many.
-    `crop`: features of a closer look at each place that is attended to, before it is decided what stands there; 0: no
-    such look.
-    `fine_yaw`: whether the yaw is read from a look of its own, at more heights, with more features, and told the
-    identity; false: from the look that moves the object, as in earlier networks.
-    `compare_identities`: whether each identity is painted, too, before an answer says which it is.
-    `compare_yaws`: whether the identity that it says is painted in several yaws, too.
-    `standing`: whether the place that is attended to is taken for the middle of an object, which stands the nearer to
-    the camera the taller it is; otherwise for its base point.
-    `beta`: how much less the bound teaches a place of which it is surer, as `supervised.beta` for labels: 0 to 1.
-    `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
-
-    `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
-    Then it should have a `query`: without one it looks for the same at every step.
-    """
-
-    name: str = "air"
-    stem: int = 16
-    channels: int = 32
-    hidden: int = 128
-    yaw_bins: int = 12
-    initial_std: float = 0.5
-    refinement_steps: int = 2
-    inference_steps: int | None = None
-    crop: int = 0
-    fine_yaw: bool = True
-    compare_identities: bool = False
-    compare_yaws: bool = False
-    standing: bool = False
-    beta: float = 0.0
-    candidates: int = 1
-    residual: bool = True
-    query: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("stem", "channels", "hidden", "yaw_bins", "initial_std", "refinement_steps", "candidates"):
-            if getattr(self, name) <= 0:
-                raise UserError(f"model.{name} must be above 0, not {getattr(self, name)}")
-        if self.inference_steps is not None and self.inference_steps <= 0:
-            raise UserError(f"model.inference_steps must be above 0 or null, not {self.inference_steps}")
-        if not 0 <= self.beta <= 1:
-            raise UserError(f"model.beta must be 0 to 1, not {self.beta}")
-        if self.crop < 0:
-            raise UserError(f"model.crop must be 0 or more, not {self.crop}")
-        if self.query and self.candidates > 1:
-            raise UserError("model.query=true chooses where to look by itself: it needs model.candidates=1")
 
 
 @dataclass
@@ -114,7 +62,6 @@ class Posterior(nn.Module):
     `unexplained` is where it looks."""
 
     symmetries: Tensor
-    heights: Tensor
     steady: Tensor
 
     def __init__(
@@ -127,10 +74,8 @@ class Posterior(nn.Module):
     ):
         super().__init__()
         self.config, self.identities, self.prior = config, len(catalogue), prior
-        self.radii = [mesh.inner_radius for mesh in catalogue.meshes]
         self.register_buffer("symmetries", torch.tensor(catalogue.symmetries), persistent=False)
-        heights = torch.tensor([float(mesh.vertices[:, 2].max()) for mesh in catalogue.meshes])
-        self.register_buffer("heights", heights, persistent=False)
+        self.footprints = Footprints(catalogue, prior)
         self.register_buffer("steady", torch.tensor(STEADY))  # kept with the weights: earlier networks have 1
         identities = self.identities
         self.encoder = Encoder(config.stem, config.channels, unexplained)
@@ -184,7 +129,7 @@ class Posterior(nn.Module):
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen), log_prior=self.prior.log_identity)
         if several:
-            presence_logit = presence_logit - IMPOSSIBLE * self.is_taken(place, seen, taken, view)
+            presence_logit = presence_logit - IMPOSSIBLE * self.taken(place, seen, taken, view)
         return Proposal(presence_logit, identity, seen, place, state)
 
     def cropped(self, closeup: Tensor, place: Float[Tensor, "batch 2"], view: View) -> Tensor | None:
@@ -226,41 +171,22 @@ class Posterior(nn.Module):
         looks = zip(each, crops, strict=True)
         seen = [self.attend(values, attention, state, crop)[0] for attention, crop in looks]
         logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)
-        there = [self.is_taken(place, one, taken, view) for place, one in zip(where, seen, strict=True)]
+        there = [self.taken(place, one, taken, view) for place, one in zip(where, seen, strict=True)]
         logits = logits - IMPOSSIBLE * torch.stack(there, -1)
         chosen = logits.argmax(-1)
         if curious:
             chosen = chosen * (torch.rand(len(chosen), device=chosen.device) < 0.5)
         return torch.stack(each, 1)[torch.arange(len(chosen), device=chosen.device), chosen]
 
-    def apart(
-        self,
-        identity: Int[Tensor, " batch"],
-        place: Float[Tensor, "batch 2"],
-        others: Int[Tensor, " batch"],
-        places: Float[Tensor, "batch 2"],
-    ) -> Bool[Tensor, " batch"]:
-        """Whether two objects can stand there (metres) at once: the circles that their footprints cover at any yaw do
-        not overlap."""
-        radii = place.new_tensor(self.radii)
-        return (place - places).norm(dim=-1) > radii[identity] + radii[others]
-
     @torch.no_grad()
-    def is_taken(
-        self, place: Float[Tensor, "batch 2"], seen: Tensor, taken: Sequence[Objects], view: View
+    def taken(
+        self, place: Float[Tensor, "batch 2"], seen: Tensor, others: Sequence[Objects], view: View
     ) -> Float[Tensor, " batch"]:
         """1 where an object stands already: what is left to explain there is how it was painted. `seen`: at the place
         that is attended to."""
-        radii = place.new_tensor(self.radii)
-        if self.config.standing and taken:
-            place = self.stands(place, self.identity(seen).argmax(-1), view)
-        away = self.prior.to_metres(F.pad(place, (0, 1)))[:, :2]
-        near = [
-            (away - other.position[:, 0, :2]).norm(dim=-1)
-            < (radii[other.identity[:, 0]] if self.config.standing else radii.min())
-            for other in taken
-        ]
-        return torch.stack(near).any(0).to(place) if near else torch.zeros_like(place[:, 0])
+        if self.config.standing and others:
+            place = self.footprints.stands(place, self.identity(seen).argmax(-1), view)
+        return self.footprints.taken(place, others, own=self.config.standing)
 
     def pose(
         self,
@@ -283,7 +209,7 @@ class Posterior(nn.Module):
         gradient runs back through it."""
         known = torch.cat([proposal.attended, F.one_hot(identity, self.identities).float()], -1)
         correction = self.steady * self.correction(known)
-        place = self.stands(proposal.place, identity, view) if self.config.standing else proposal.place
+        place = self.footprints.stands(proposal.place, identity, view) if self.config.standing else proposal.place
         place, height = place + REACH * correction[:, :2].tanh(), correction[:, 2:]
         for _ in range(steps):
             here = self.prior.to_metres(inside(place, height).detach().sigmoid())
@@ -297,22 +223,6 @@ class Posterior(nn.Module):
             here = self.prior.to_metres(base_point.detach().sigmoid())
             rings = self.yaw_features(closeup, identity, here, view)
         return Look(rings, known, base_point, log_width)
-
-    def stands(
-        self, place: Float[Tensor, "batch 2"], identity: Int[Tensor, " batch"], view: View
-    ) -> Float[Tensor, "batch 2"]:
-        """Where an object stands whose middle hides that place on the table, both in shares of the table's sides."""
-        eye = once(view, ("eye", place.dtype), lambda: eyes(view).to(place))
-        table = self.prior.to_metres(F.pad(place, (0, 1)))
-        share = self.heights[identity, None] / 2 / eye[:, 2:]
-        return self.prior.to_unit(table + share * (eye - table))[:, :2]
-
-
-def eyes(view: View) -> Float[Tensor, "#batch 3"]:
-    """Where the cameras stand, metres; one row where all pictures share one."""
-    cameras = view.camera_rotation, view.camera_translation
-    rotation, translation = (x[:1] for x in cameras) if all(map(shared, cameras)) else cameras
-    return -(rotation @ translation[..., None])[..., 0]
 
 
 def attended_place(

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from air3d.cli import typed
 from air3d.gradients import GradientConfig
-from air3d.model.posterior import PosteriorConfig
+from air3d.model.posterior_config import PosteriorConfig
 from air3d.objectives import SupervisedConfig
 from air3d.splits import check_seed
 from air3d.training.schedules import ScheduleConfig

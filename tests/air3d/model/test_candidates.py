@@ -105,13 +105,13 @@ def test_what_stands_nearer_than_it_seems_is_known_to_stand_there(tmp_path: Path
         step = next(run.model.unroll(pictures, view, 1, Mode(), 1))
         seen, place = step.proposal.attended, step.proposal.place
         likeliest = posterior.identity(seen).argmax(-1)
-        base = posterior.stands(place, likeliest, view)
+        base = posterior.footprints.stands(place, likeliest, view)
         at = run.model.prior.to_metres(torch.nn.functional.pad(base, (0, 1)))
-        inside = torch.tensor([posterior.radii[k] for k in likeliest]) * 0.99
+        inside = torch.tensor([posterior.footprints.radii[k] for k in likeliest]) * 0.99
         for off, there in ((0.0, True), (0.99, True), (1.03, False)):
             beside = at + torch.nn.functional.pad((off * inside / 0.99)[:, None], (0, 2))
             stood = one_slot(likeliest, {"position": beside, "rotation": torch.zeros(8)})
-            assert (posterior.is_taken(place, seen, [stood], view) == float(there)).all()
+            assert (posterior.taken(place, seen, [stood], view) == float(there)).all()
 
 
 def possible(posterior: Posterior, first: tuple[int, float, float], second: tuple[int, float]) -> bool:
@@ -141,7 +141,7 @@ def test_one_of_two_objects_in_one_place_is_left_out(tmp_path: Path) -> None:
     posterior = run.model.posterior
     for first in range(3):
         for second in range(first):
-            apart = posterior.apart(*((found.identity[:, s], found.position[:, s, :2])[i]
+            apart = posterior.footprints.apart(*((found.identity[:, s], found.position[:, s, :2])[i]
                                       for s in (first, second) for i in range(2)))  # fmt: skip
             both = found.presence[:, first] & found.presence[:, second]
             assert (apart | ~both).all()

@@ -100,10 +100,10 @@ def test_an_object_stands_where_its_middle_hides_the_table(tmp_path: Path) -> No
     posterior, identity = model.posterior, torch.arange(PICTURES) % model.posterior.identities
     place = torch.rand(PICTURES, 2) * 0.4 + 0.3
     metres = posterior.prior.to_metres(torch.cat([place, torch.zeros(PICTURES, 1)], 1)).double().numpy()
-    stands = torch.cat([posterior.stands(place, identity, view), torch.zeros(PICTURES, 1)], 1)
+    stands = torch.cat([posterior.footprints.stands(place, identity, view), torch.zeros(PICTURES, 1)], 1)
     base = posterior.prior.to_metres(stands).double().numpy()
     for row in range(PICTURES):
-        camera, up = view.camera(row), posterior.heights[identity[row]].item() / 2
+        camera, up = view.camera(row), posterior.footprints.heights[identity[row]].item() / 2
         middle = base[row] + [0, 0, up]
         assert np.linalg.norm(base[row] - metres[row]) > up / 10
         np.testing.assert_allclose(
