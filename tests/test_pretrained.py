@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXACT = {"count_accuracy": 3e-3, "detection_rate": 3e-3, "identity_accuracy": 3e-3, "position_error_median_m": 1e-4}
 
 
-LEAST_COUNTS = {"tabletop": 0.99, "single_object": 0.99, "tabletop_varied": 0.91}
+LEAST_COUNTS = {"tabletop": 0.99, "single_object": 0.99, "tabletop_varied": 0.91, "kitchen": 0.98}
 """Of varied tables some show next to nothing: a white plate on a white table."""
 
 
