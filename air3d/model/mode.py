@@ -46,14 +46,14 @@ class Mode:
         self.identities.append(believed)
         identity = believed.logits.argmax(-1)
         pose = posterior.pose(proposal, identity, closeup, view, answering=True)
-        if self.turn:
-            pose = {**pose, "rotation": self.turned(posterior, identity, pose, gains)}
-        values = {name: family.mode() for name, family in pose.items()}
         if posterior.config.candidates > 1:
-            rho = rho * self.possible(posterior, identity, values["position"])
+            rho = rho * self.possible(posterior, identity, pose["position"].mode())
         present = rho > self.least
         self.present.append(self.present[-1] & present if self.present else present)
         self.rho.append(rho)
+        if self.turn:
+            pose = {**pose, "rotation": self.turned(posterior, identity, pose, gains, self.present[-1])}
+        values = {name: family.mode() for name, family in pose.items()}
         self.objects.append(one_slot(identity, values, self.present[-1].float()))
         return Decision(self.objects[-1], pose)
 
@@ -67,14 +67,15 @@ class Mode:
         logits = proposal.identity.logits + gains(Objects.join(tries), [FORGIVING])[0]
         return Choice(logits=logits, log_prior=proposal.identity.log_prior)
 
-    def turned(self, posterior: Posterior, identity: Tensor, pose: Pose, gains: Gains) -> Yaw:
-        """q of the yaw, weighed by what the picture says: each bin is painted in the middle of q and halfway to either
-        end, for what sticks out of a cup is narrower than a bin, and the middle moves to the mean of the three."""
+    def turned(self, posterior: Posterior, identity: Tensor, pose: Pose, gains: Gains, present: Tensor) -> Yaw:
+        """q of the yaw of those that are `present`, weighed by what the picture says: each bin is painted in the middle
+        of q and halfway to either end, for what sticks out of a cup is narrower than a bin, and the middle moves to the
+        mean of the three."""
         yaw = yaw_of(pose)
         middle = yaw.offset.mean.sigmoid()
         shares = torch.stack([middle, torch.full_like(middle, 0.25), torch.full_like(middle, 0.75)], -1)
         yaws = yaw.radians(torch.arange(yaw.bins, device=middle.device)[:, None], shares).flatten(1)
-        turns = posterior.symmetries[identity, None] != 0
+        turns = ((posterior.symmetries[identity] != 0) & present)[:, None]
         one = one_slot(identity, {name: family.mode() for name, family in pose.items()})
         each = one.each(lambda _, array: array.expand(-1, yaws.shape[1], *array.shape[2:]))
         each = replace(each, rotation=yaws, presence=turns.float().expand_as(yaws))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +99,24 @@ def test_a_network_that_reads_no_yaw_turns_what_it_sees(tmp_path: Path) -> None:
     assert right[True] > 0.8 > 0.4 > right[False], right
 
 
-def test_a_plate_is_not_turned(tmp_path: Path) -> None:
+def test_neither_a_plate_nor_what_is_absent_is_turned(tmp_path: Path) -> None:
+    """Nor is any of them painted for it."""
     run = small_run(tmp_path, "scene=tabletop")
     pictures, view, _ = example(run, 4)
-    posterior = run.model.posterior
+    posterior, names, tried = run.model.posterior, run.scene.catalogue.names, []
     step = next(run.model.unroll(pictures, view, 1, Mode(least=-1.0)))
-    identity = torch.full((4,), run.scene.catalogue.names.index("plate"))
+    identity = torch.tensor([names.index(name) for name in ("plate", "mug", "mug", "saucepan")])
+    present = torch.tensor([True, False, True, True])
     pose = posterior.pose(step.proposal, identity, step.closeup, view, answering=True)
     yaw = pose["rotation"]
     assert isinstance(yaw, Yaw)
-    turned = Mode(turn=True).turned(posterior, identity, pose, partial(run.model.gains, step.place))
-    torch.testing.assert_close(turned.choice.probs, yaw.choice.probs)
+
+    def gains(objects: Objects, sigmas: Sequence[float]) -> list[Tensor]:
+        tried.append(objects)
+        return run.model.gains(step.place, objects, sigmas)
+
+    turned = Mode(turn=True).turned(posterior, identity, pose, gains, present)
+    torch.testing.assert_close(turned.choice.probs[:2], yaw.choice.probs[:2])
+    assert torch.equal(turned.offset.mean[:2], yaw.offset.mean[:2])
+    assert (turned.choice.probs[2:] - yaw.choice.probs[2:]).abs().amax(1).min() > 1e-3
+    assert tried[0].presence.any(1).tolist() == [False, False, True, True]
