@@ -181,6 +181,12 @@ def test_alternatives_are_compared_by_a_coarse_noise_and_expectations_are_not(tm
     assert (fine.wake_phase - coarse.wake_phase).abs().max() > 1e-2
     assert fine.evidence is not None and coarse.evidence is not None
     assert (fine.evidence.abs().max() > 5 * coarse.evidence.abs().max()).all()
+    step = next(run.model.unroll(pictures, view, 1, sample, 1, pictures, 0.05))
+    evaluators = (CounterfactualEvaluator(run.model, run.scene.catalogue.symmetries, sigma) for sigma in (0.05, 0.3))
+    yaws = torch.linspace(-3, 3, 4).expand(4, 4)
+    values = [each.per_bin(step.place, step.decision.objects, yaws) for each in evaluators]
+    assert values[0].abs().max() > 1
+    torch.testing.assert_close(values[1], values[0] * (0.05 / 0.3) ** 2)
 
 
 @pytest.mark.parametrize("gradient", sorted(ESTIMATORS))
