@@ -16,7 +16,7 @@ from torch import Tensor
 from air3d.inference.greedy import infer
 from air3d.model.distributions import Choice
 from air3d.model.latents.position import BasePoint
-from air3d.model.latents.rotation import Yaw
+from air3d.model.latents.rotation import yaw_of
 from air3d.model.mode import Mode
 from air3d.model.posterior import Pose, Proposal
 from renderers.convert import to_torch
@@ -108,8 +108,7 @@ def test_neither_a_plate_nor_what_is_absent_is_turned(tmp_path: Path) -> None:
     identity = torch.tensor([names.index(name) for name in ("plate", "mug", "mug", "saucepan")])
     present = torch.tensor([True, False, True, True])
     pose = posterior.pose(step.proposal, identity, step.closeup, view, answering=True)
-    yaw = pose["rotation"]
-    assert isinstance(yaw, Yaw)
+    yaw = yaw_of(pose)
 
     def gains(objects: Objects, sigmas: Sequence[float]) -> list[Tensor]:
         tried.append(objects)
