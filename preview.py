@@ -1,4 +1,4 @@
-"""Show what was understood of meshes before training: `python preview.py scene=meshes scene.meshes=FOLDER`."""
+"""Show what was understood of meshes before training: `python preview.py FOLDER`."""
 
 from __future__ import annotations
 

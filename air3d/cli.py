@@ -16,11 +16,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from scenes.errors import UserError, nearest
+from air3d.mistakes import CONFIGS, explain
+from scenes.errors import UserError
 
-MULTIRUN = ("-m", "--multirun")
-MOVED = {"experiment": "ablation"}
-"""Groups of settings that had another name; compare.py has experiments still."""
+MULTIRUN, HELP = ("-m", "--multirun"), ("-h", "--help")
 SHORT = {"train": {"data": "data.folder"}}
 """Settings with a shorter name on the command line, by program."""
 FOLDERS = {
@@ -33,15 +32,16 @@ FOLDERS = {
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ended, as shells count."""
 T = TypeVar("T")
-CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
+BARE = {"preview": "scene=meshes scene.meshes"}
+"""Settings that a folder without any stands for, by program: `preview.py FOLDER`."""
 
 
 def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
     """Compose configs/FOLDER/NAME.yaml with the command line and call `main`; exit with 2 and one line on bad input."""
     words = written_out(name, sys.argv[1:])
     sys.argv[1:] = sorted(words, key=lambda word: word not in MULTIRUN)  # argparse wants it first
-    overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
-    if len(overrides) == len(sys.argv) - 1:  # with a flag (--help, --multirun, ...) Hydra itself answers
+    overrides = [word for word in sys.argv[1:] if word not in HELP]
+    if not any(word.startswith("-") for word in overrides):  # with other flags (--multirun, ...) Hydra itself answers
         one_line(lambda: compose(name, overrides, folder))
     program = hydra.main(version_base="1.3", config_path=str(Path(CONFIGS, folder)), config_name=name)
     one_line(program(lambda config: one_line(lambda: main(config))))
@@ -57,7 +57,14 @@ def written_out(name: str, words: Sequence[str]) -> list[str]:
         literal = key in FOLDERS.get(name, ()) and value and os.path.exists(value)
         return f"{key}{equals}{quoted(value) if literal else value}"
 
-    return [word(given) for given in words]
+    return [word(each) for given in words for each in in_full(name, given)]
+
+
+def in_full(name: str, given: str) -> list[str]:
+    """A word of the command line; what is no setting but a folder, as the settings that it stands for."""
+    if name in BARE and "=" not in given and os.path.isdir(given):
+        return f"{BARE[name]}={given}".split(" ", 1)
+    return [given]
 
 
 def quoted(value: str) -> str:
@@ -73,7 +80,7 @@ def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
         try:
             return hydra.compose(name, overrides)
         except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: scene=3
-            raise UserError(explain(str(error), chosen(name, overrides, folder), folder)) from error
+            raise UserError(explain(str(error), name, chosen(name, overrides, folder), folder)) from error
 
 
 def chosen(name: str, overrides: list[str], folder: str) -> DictConfig:
@@ -95,41 +102,6 @@ def composing(folder: str) -> Iterator[None]:
             yield
     finally:
         instance.hydra = running
-
-
-def explain(message: str, config: DictConfig, folder: str = "") -> str:
-    """Hydra's complaint in one line, with what would be right."""
-    if match := re.search(r"Could not (?:override|find) '([\w./@]+)'", message):
-        key = match[1]
-        if "/" in key:  # an option of a group that does not exist
-            group, option = key.rsplit("/", 1)
-            options = (path.stem for path in Path(CONFIGS, folder, group).glob("[!_]*.yaml"))
-            return f"there is no {group}={option}; {nearest(option, options)}"
-        if key in MOVED:
-            return f"{key}= of this program is {MOVED[key]}= now ({choices(MOVED[key])})"
-        return f"there is no setting {key}; {nearest_key(key, config)}"
-    return " ".join(message.split())
-
-
-def choices(*groups: str) -> str:
-    """What the folders of configs/ offer, a line each, for --help (`${choices:scene,model}`)."""
-    offered = {group: sorted(path.stem for path in Path(CONFIGS, group).glob("[!_]*.yaml")) for group in groups}
-    return "\n".join(f"{group.rpartition('/')[2]}: {', '.join(names)}" for group, names in offered.items())
-
-
-OmegaConf.register_new_resolver("choices", choices, replace=True)
-
-
-def nearest_key(key: str, config: DictConfig) -> str:
-    """The existing keys most like `key`, looked for where it was looked for."""
-    parent, _, last = key.rpartition(".")
-    return nearest(last, map(str, known)) if isinstance(known := select(config, parent), DictConfig) else "see --help"
-
-
-def select(config: DictConfig, path: str) -> Any:
-    for part in filter(None, path.split(".")):
-        config = config.get(part) if isinstance(config, DictConfig) else None  # type: ignore[assignment]
-    return config
 
 
 def somebody_reads() -> bool:

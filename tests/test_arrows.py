@@ -19,7 +19,7 @@ FORBIDDEN = {
 }
 # Only where the command line is read may a DictConfig be seen: behind it there are typed dataclasses.
 CONFIGURATION_LIBRARIES = {"hydra", "omegaconf"}
-READS_THE_COMMAND_LINE = {"air3d/cli.py", "air3d/training/config.py"}
+READS_THE_COMMAND_LINE = {"air3d/cli.py", "air3d/mistakes.py", "air3d/training/config.py"}
 
 # What the rooms of air3d may know of each other.
 ROOMS: dict[str, set[str]] = {"model": set(), "gradients": {"model"}, "objectives": {"model", "gradients"}}
@@ -29,7 +29,7 @@ ROOMS["report"] = {"evaluation", *ROOMS["evaluation"]}
 ROOMS["training"] = {"report", *ROOMS["report"], "objectives", *ROOMS["objectives"]}
 ROOMS["comparison"] = {"training", *ROOMS["training"]}
 # Files beside the rooms, which every room may use and which know none.
-BESIDE = {"cli", "files", "splits", "threads"}
+BESIDE = {"cli", "files", "mistakes", "splits", "threads"}
 
 
 def names_in(source: str, module: str = "") -> Iterator[str]:

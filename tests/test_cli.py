@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from air3d.cli import choices
+from air3d.cli import written_out
+from air3d.mistakes import choices
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,3 +50,24 @@ def test_whoever_reads_the_help_may_stop_reading() -> None:
         program.stdout.close()
         said = program.stderr.read()
         assert program.wait(timeout=120) == 1 and said == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["scene.meshes=."], "there is no setting scene.meshes; it is one of scene=meshes and scene=meshes_varied"),
+        (["scene.image_sise=64"], "there is no setting scene.image_sise; did you mean image_size?"),
+        (["no/such/folder"], "no/such/folder is no setting: every one is written name=value"),
+        (["scne=tabletop", "--help"], "there is no setting scne; did you mean scene?"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line_with_what_would_be_right(words: list[str], answer: str) -> None:
+    said = subprocess.run([sys.executable, "preview.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert said.returncode == 2 and said.stdout == ""
+    assert said.stderr.startswith(f"error: {answer}") and said.stderr.count("\n") == 1
+
+
+def test_a_folder_alone_is_one_of_meshes_to_the_preview(tmp_path: Path) -> None:
+    assert written_out("preview", [str(tmp_path)]) == ["scene=meshes", f"scene.meshes='{tmp_path}'"]
+    assert written_out("train", [str(tmp_path)]) == [str(tmp_path)]
+    assert written_out("preview", ["side=128", "--help"]) == ["side=128", "--help"]
