@@ -95,12 +95,19 @@ def understood(folder: Path, reading: Reading, found: tuple[Found, ...], files: 
             meshes += standing
             lines.append("; ".join([prepared.line, *notes]))
             names[name] = each.path.as_posix()
-        except Unusable as reason:
-            left_out.append(f"{plain_name(each.path.as_posix())}: left out, it {reason}")
+        except Exception as error:  # of the libraries, too: a folder of many is not lost for one of them
+            left_out.append(f"{plain_name(each.path.as_posix())}: left out, it {reason(error)}")
     if not meshes:
         why = left_out[0] if left_out else "meshes.yaml leaves all of them out"
         raise UserError(f"none of the meshes in {folder} can be used ({why})")
     return Understood(Catalogue(tuple(meshes)), tuple(lines), tuple(left_out))
+
+
+def reason(error: Exception) -> str:
+    """Why a mesh is left out, in one line."""
+    if isinstance(error, Unusable):
+        return str(error)
+    return " ".join(f"could not be understood ({type(error).__name__}: {error})".split())
 
 
 def prepare(

@@ -78,7 +78,7 @@ def alike(solid: trimesh.Trimesh) -> np.ndarray:
     graph = coo_matrix((1 + unlike, pairs.T), (count, count)).tocsr()
     graph = graph.maximum(graph.T)
     turned, done = np.zeros(count, bool), np.zeros(count, bool)
-    for face in range(count):
+    for face in np.unique(pairs):  # what has no neighbour is wound as it is
         if not done[face]:
             order, before = breadth_first_order(graph, face, directed=False)
             done[order] = True

@@ -15,7 +15,7 @@ import trimesh
 from mesh_folders import box, glb, obj_text, picture, save
 
 from scenes.errors import UserError
-from scenes.meshes import files, heads
+from scenes.meshes import entries, files, heads
 from scenes.meshes.entries import Reading, Understood, understand
 
 
@@ -48,6 +48,19 @@ def test_where_no_mesh_can_be_used_that_is_the_error(tmp_path: Path):
 def test_the_second_of_two_meshes_of_one_name(tmp_path: Path):
     save(tmp_path, "good.obj")
     assert "good.stl: left out, it has the name of good.obj" in beside_a_good_one(tmp_path).left_out[0]
+
+
+def test_what_nobody_foresaw_costs_one_mesh_and_not_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(folder: Path, found: entries.Found, *rest: object) -> entries.Prepared:
+        if found.name == "bad":
+            raise IndexError("of a library\nin two lines")
+        return prepare(folder, found, *rest)  # type: ignore[arg-type]
+
+    prepare = entries.prepare
+    monkeypatch.setattr(entries, "prepare", broken)
+    save(tmp_path, "bad.stl")
+    said = "bad.stl: left out, it could not be understood (IndexError: of a library in two lines)"
+    assert said in beside_a_good_one(tmp_path).left_out[0]
 
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf])

@@ -115,6 +115,15 @@ def test_what_is_broken_is_mended_and_said(tmp_path: Path):
     )
 
 
+def test_a_triangle_that_touches_no_other_does_not_stop_the_mending(tmp_path: Path):
+    solid = box()
+    faces = np.concatenate([solid.faces[:4], solid.faces[4:, ::-1], [[8, 9, 10]]])
+    alone = np.array([[0, 0, 0.2], [0.02, 0, 0.2], [0, 0.02, 0.21]])
+    save(tmp_path, "thing.stl", trimesh.Trimesh(np.concatenate([solid.vertices, alone]), faces, process=False))
+    understood = read(tmp_path)
+    assert "faces turned round" in understood.lines[0]
+
+
 def test_an_open_surface_is_painted_from_both_sides_and_a_closed_one_is_not(tmp_path: Path):
     tube = trimesh.creation.cylinder(0.04, 0.1, sections=24)
     save(tmp_path, "closed.stl", tube)
