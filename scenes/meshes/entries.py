@@ -14,7 +14,8 @@ from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 from scenes.mesh import Mesh
 from scenes.meshes.corners import assembled
-from scenes.meshes.files import Found, Unusable, content, mesh_files, plain_name
+from scenes.meshes.files import Unusable, content, plain_name
+from scenes.meshes.find import LEVELS, Found, mesh_files
 from scenes.meshes.load import load
 from scenes.meshes.overrides import Override, overrides
 from scenes.meshes.paint import Points, painted
@@ -75,7 +76,7 @@ class Prepared:
 def understand(folder: Path, reading: Reading) -> Understood:
     """Read a folder, once for as long as its files stay the same. UserError where none of its meshes can be used."""
     found = mesh_files(folder)
-    return understood(folder, reading, tuple(found), tuple(content(folder)))
+    return understood(folder, reading, tuple(found), tuple(content(folder, LEVELS)))
 
 
 @lru_cache(8)

@@ -16,7 +16,8 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from trimesh.visual.material import PBRMaterial
 
-from scenes.meshes.files import KINDS, Unusable, read_inside
+from scenes.meshes.files import Unusable, read_inside
+from scenes.meshes.find import KINDS
 from scenes.meshes.heads import MOST_ELEMENTS, check_head
 from scenes.meshes.resolver import PIXELS, Inside
 from scenes.photographs import readable

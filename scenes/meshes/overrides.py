@@ -22,7 +22,8 @@ from typing import Any
 import yaml
 
 from scenes.errors import UserError, nearest
-from scenes.meshes.files import Found, Unusable, read_inside
+from scenes.meshes.files import Unusable, read_inside
+from scenes.meshes.find import Found
 from scenes.meshes.units import AXES, UNITS
 
 NAME = "meshes.yaml"

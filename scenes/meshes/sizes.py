@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from scenes.errors import UserError
-from scenes.meshes.files import Found, Unusable, read_inside
+from scenes.meshes.files import Unusable, read_inside
+from scenes.meshes.find import Found
 from scenes.meshes.units import AXES
 
 NAME = "sizes.csv"

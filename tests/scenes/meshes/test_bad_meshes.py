@@ -15,7 +15,7 @@ import trimesh
 from mesh_folders import box, glb, obj_text, picture, save
 
 from scenes.errors import UserError
-from scenes.meshes import entries, files, heads
+from scenes.meshes import entries, files, find, heads
 from scenes.meshes.entries import Reading, Understood, understand
 
 
@@ -28,7 +28,7 @@ def beside_a_good_one(folder: Path) -> Understood:
     return understood
 
 
-@pytest.mark.parametrize("content", [[], ["notes.txt"], ["a/b/deep.stl"]])
+@pytest.mark.parametrize("content", [[], ["notes.txt"], ["a/b/c/deep.stl"], ["collision/hull.stl"]])
 def test_a_folder_without_meshes(tmp_path: Path, content: list[str]):
     for name in content:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def test_a_small_glb_that_declares_a_large_one(tmp_path: Path, name: str, monkey
     assert said in beside_a_good_one(tmp_path).left_out[0]
 
 
-@pytest.mark.parametrize("ending", files.KINDS)
+@pytest.mark.parametrize("ending", find.KINDS)
 def test_damaged_files_of_every_format(tmp_path: Path, ending: str):
     """The first third of a file, and bytes that are none at all."""
     for name in ("cut", "noise"):

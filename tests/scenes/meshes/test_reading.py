@@ -12,6 +12,7 @@ from mesh_folders import BOX, box, obj_text, picture, save
 
 from scenes.mesh import Mesh
 from scenes.meshes.entries import Reading, Understood, understand
+from scenes.meshes.find import mesh_files
 
 
 def read(folder: Path, **settings: object) -> Understood:
@@ -95,9 +96,36 @@ def test_placement_takes_the_file_to_where_the_entry_stands(tmp_path: Path):
 
 
 def test_names_are_those_of_files_unless_they_say_nothing(tmp_path: Path):
-    for name in ("cup.stl", "cups/textured.stl", "plates/flat.stl", "plates/deep.stl", ".hidden/no.stl", "a/b/no.stl"):
+    for name in (
+        "cup.stl",
+        "cups/textured.stl",
+        "plates/flat.stl",
+        "plates/deep.stl",
+        ".hidden/no.stl",
+        "a/b/c/no.stl",
+    ):
         save(tmp_path, name)
     assert read(tmp_path).catalogue.kinds == ("cup", "cups", "deep", "flat")
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["Mug/scan_16k.obj", "Box/scan_16k.obj"], ["Box", "Mug"]),
+        (["004_sugar_box/google_16k/textured.obj", "004_sugar_box/google_16k/nontextured.stl"], ["004_sugar_box"] * 2),
+        (["lamp/visual/lamp.obj", "lamp/collision/lamp.obj", "lamp/collision_vhacd.obj"], ["lamp"]),
+        (["old/cup.stl", "old/lid.stl", "new/cup.stl", "new/pot.stl"], ["new_cup", "pot", "old_cup", "lid"]),
+        (["cup.stl", "old/cup.stl"], ["cup", "old"]),
+        (["model.glb"], ["model"]),
+    ],
+)
+def test_files_of_one_name_in_several_folders_are_called_as_those_are(
+    tmp_path: Path, files: list[str], names: list[str]
+):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [found.name for found in mesh_files(tmp_path)] == names
 
 
 def test_what_is_broken_is_mended_and_said(tmp_path: Path):
