@@ -22,6 +22,9 @@ of the table."""
 GAIN = 10.0
 """Factor on a query: what it has learned must outweigh what is unexplained within a few hundred steps."""
 
+FAINT = 0.05
+"""Share of the most that is unexplained anywhere from which on a cell belongs to a region."""
+
 FREQUENCIES = (1.0, 2.0, 4.0)
 """Half waves along a side of the table."""
 
@@ -71,6 +74,35 @@ class Attention(nn.Module):
             found.append(attention)
             left = left.masked_fill(near, -torch.inf)
         return found
+
+
+def region(unexplained: Float[Tensor, "batch row column"]) -> Float[Tensor, "batch cell"]:
+    """Even attention to the connected cells around the one where most is unexplained. Their middle is about that of an
+    object that stands alone, where the most striking cell is a label or the far end of a bottle."""
+    flat = unexplained.flatten(1)
+    best = flat.argmax(1)
+    something = (unexplained >= FAINT * flat.amax(1)[:, None, None]).to(flat)[:, None]
+    grown = torch.zeros_like(flat).scatter(1, best[:, None], 1.0).view_as(something)
+    for _ in range(max(unexplained.shape[1:]) // 2):
+        grown = F.max_pool2d(grown, 3, 1, 1) * something
+    return grown.flatten(1) / grown.flatten(1).sum(1, keepdim=True)
+
+
+def lengthwise(
+    attention: Float[Tensor, "batch cell"], points: Float[Tensor, "#batch cell 2"]
+) -> Float[Tensor, " batch"]:
+    """The direction in which attended points of the table lie farthest apart, radians in (-pi/2, pi/2]."""
+    middle = attended_place(attention, points)
+    away = (points - middle[:, None]).expand(len(attention), -1, -1)
+    xx, yy, xy = torch.einsum("bk,bkc->cb", attention, torch.cat([away.square(), away.prod(-1, keepdim=True)], -1))
+    return 0.5 * torch.atan2(2 * xy, xx - yy)
+
+
+def attended_place(
+    attention: Float[Tensor, "batch cell"], places: Float[Tensor, "#batch cell 2"]
+) -> Float[Tensor, "batch 2"]:
+    """The mean of the cells' places, weighted by attention."""
+    return attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
 
 
 def within_reach(

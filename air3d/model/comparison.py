@@ -68,10 +68,13 @@ def compare_identities(
     Of an identity that explains less than others do even in its likeliest yaw, no other one is painted.
     """
     tries = Hypotheses(posterior, proposal, closeup, view)
+    if posterior.config.region:
+        tries.started(posterior, proposal, view, gains, sigma)
     every = torch.arange(posterior.identities, device=closeup.device).expand(len(closeup), -1)
     turning, values = every, torch.zeros_like(tries.cost)
     if posterior.identities > TURNED:
-        values = gains(tries.objects(every, tries.likeliest), [sigma])[0] - tries.bins.log()
+        first = gains(tries.objects(every, tries.likeliest), [sigma])[0] if tries.first is None else tries.first
+        values = first - tries.bins.log()
         turning = values.topk(TURNED, 1).indices
     turned = tries.turned(turning, gains, sigma)
     values = values.scatter(1, turning, turned.logsumexp(-1) - tries.bins[turning].log())
@@ -112,7 +115,31 @@ class Hypotheses:
         self.likeliest, (self.places, self.log_area) = parted(yaw.mode()), map(parted, places_of(place))
         self.middles = parted(yaw.alternatives(torch.zeros_like(yaw.offset.mean)))
         self.bins = shown(posterior.symmetries, yaw.bins)
+        self.first: Tensor | None = None
         self.everywhere = yaw.spread(HALVES)
+
+    def started(self, posterior: Posterior, proposal: Proposal, view: View, gains: Gains, sigma: float) -> None:
+        """Begin from the best of three starts of each identity: the middle of q; and, twice, as an object of that
+        identity would stand whose middle is where attention fell, lengthwise with what is seen there, either way
+        round."""
+        rows, kinds = self.cost.shape
+        identity = torch.arange(kinds, device=self.cost.device).repeat(rows)
+        place = proposal.place.detach().repeat_interleave(kinds, 0)
+        stands = posterior.footprints.stands(place, identity, view.repeat(kinds)).clamp(EDGE, 1 - EDGE)
+        stands = posterior.prior.to_metres(F.pad(stands, (0, 1)))[:, :2].view(rows, kinds, 2)
+        middle = self.values["position"]
+        stands = torch.cat([stands, middle[..., 2:]], -1)
+        along = proposal.lengthwise[:, None] - posterior.footprints.directions
+        yaws = torch.stack([self.likeliest, along, along + math.pi], -1)
+        yaws = torch.remainder(yaws + math.pi, 2 * math.pi) - math.pi
+        positions = torch.stack([middle, stands, stands], 2)
+        who = identity.view(rows, kinds, 1).expand(-1, -1, 3).flatten(1)
+        values = gains(self.objects(who, yaws.flatten(1), position=positions.flatten(1, 2)), [sigma])[0].view_as(yaws)
+        self.first, start = values.max(-1)
+        self.likeliest = yaws.gather(2, start[..., None])[..., 0]
+        chosen = positions.gather(2, start[..., None, None].expand(-1, -1, 1, 3))[:, :, 0]
+        self.places = self.places + (chosen - middle)[:, :, None]
+        self.values["position"] = chosen
 
     def objects(self, identity: Int[Tensor, "batch try"], rotation: Tensor, **other: Tensor) -> Objects:
         """One object for each try; latents that are not given are in the middle."""
@@ -130,7 +157,16 @@ class Hypotheses:
         new = torch.arange(yaws.shape[-1], device=yaws.device) < self.bins[identity][..., None]
         who = identity[..., None].expand_as(yaws).flatten(1)
         tried = self.objects(who, yaws.flatten(1), presence=new.flatten(1).float())
-        return gains(tried, [sigma])[0].view_as(yaws).masked_fill(~new, -torch.inf)
+        values = gains(tried, [sigma])[0].view_as(yaws).masked_fill(~new, -torch.inf)
+        if self.first is None:
+            return values
+        first, yaw = (x.gather(1, identity)[..., None] for x in (self.first, self.likeliest))
+        bin = ((yaw + math.pi) * (yaws.shape[-1] / (2 * math.pi))).long().clamp(0, yaws.shape[-1] - 1)
+        bin = bin % self.bins[identity][..., None]
+        better = first > values.gather(2, bin)
+        yaws = yaws.scatter(2, bin, torch.where(better, yaw, yaws.gather(2, bin)))
+        self.middles = self.middles.scatter(1, identity[..., None].expand_as(yaws), yaws)
+        return values.scatter(2, bin, torch.maximum(first, values.gather(2, bin)))
 
     def moved(
         self, identity: Int[Tensor, "batch few"], yaw: Float[Tensor, "batch few 1"], gains: Gains, sigma: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from air3d.model.prior import Prior
 from renderers.projection import once
 from scenes.catalogue import Catalogue
+from scenes.mesh import Mesh
 from scenes.objects import Objects
 from scenes.view import View, shared
 
@@ -21,12 +23,15 @@ class Footprints(nn.Module):
 
     heights: Tensor
     radii: Tensor
+    directions: Tensor
 
     def __init__(self, catalogue: Catalogue, prior: Prior) -> None:
         super().__init__()
         heights = torch.tensor([float(mesh.vertices[:, 2].max()) for mesh in catalogue.meshes])
         self.register_buffer("heights", heights, persistent=False)
         self.register_buffer("radii", torch.tensor([mesh.inner_radius for mesh in catalogue.meshes]), persistent=False)
+        directions = torch.tensor([direction(mesh) for mesh in catalogue.meshes], dtype=torch.float32)
+        self.register_buffer("directions", directions, persistent=False)
         self.prior = [prior]  # in a list: it is the posterior's module, not one of this
 
     def stands(
@@ -61,6 +66,15 @@ class Footprints(nn.Module):
 
     def metres(self, place: Float[Tensor, "batch 2"]) -> Float[Tensor, "batch 3"]:
         return self.prior[0].to_metres(F.pad(place, (0, 1)))
+
+
+def direction(mesh: Mesh) -> float:
+    """The direction in which a mesh at yaw 0 is longest, seen from above, radians."""
+    corners = mesh.vertices[mesh.faces][..., :2]
+    areas = np.linalg.norm(np.cross(*(np.diff(mesh.vertices[mesh.faces], axis=1)[:, i] for i in (0, 1))), axis=1)
+    away = corners.mean(1) - np.average(corners.mean(1), axis=0, weights=areas)
+    (xx, xy), (_, yy) = (away * areas[:, None]).T @ away
+    return float(0.5 * np.arctan2(2 * xy, xx - yy))
 
 
 def eyes(view: View) -> Float[Tensor, "#batch 3"]:

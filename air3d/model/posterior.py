@@ -18,7 +18,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from air3d.model.attention import REACH, Attention, table_shares
+from air3d.model.attention import REACH, Attention, attended_place, lengthwise, region, table_shares
 from air3d.model.crop_features import CropFeatures
 from air3d.model.distributions import Choice
 from air3d.model.encoder import Encoder
@@ -48,13 +48,15 @@ Pose = dict[str, Family]
 
 @dataclass
 class Proposal:
-    """What a step says before its object is drawn: presence, identity, and the place that attention fell on."""
+    """What a step says before its object is drawn: presence, identity, and the place that attention fell on, in shares
+    of the table's sides. lengthwise: the direction in which what was attended to is longest, radians."""
 
     presence_logit: Float[Tensor, " batch"]
     identity: Choice
     attended: Float[Tensor, "batch feature"]
     place: Float[Tensor, "batch 2"]
     state: Float[Tensor, "batch hidden"]
+    lengthwise: Float[Tensor, " batch"]
 
 
 class Posterior(nn.Module):
@@ -119,7 +121,8 @@ class Posterior(nn.Module):
         contrast, places = normalise_cells(cells), table_shares(self.prior, view)
         several = self.config.candidates > 1
         if several:
-            attention = self.likeliest(cells, contrast, state, places, closeup, view, curious, taken)
+            whole = region(features[:, -1].detach()) if self.config.region else None
+            attention = self.likeliest(cells, contrast, state, places, closeup, view, curious, taken, whole)
         else:
             attention = self.attention(contrast, state, places)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
@@ -130,7 +133,8 @@ class Posterior(nn.Module):
         identity = Choice(logits=self.identity(seen), log_prior=self.prior.log_identity)
         if several:
             presence_logit = presence_logit - IMPOSSIBLE * self.taken(place, seen, taken, view)
-        return Proposal(presence_logit, identity, seen, place, state)
+        along = lengthwise(attention, self.footprints.metres(places.flatten(0, 1)).view(*places.shape[:2], 3)[..., :2])
+        return Proposal(presence_logit, identity, seen, place, state, along)
 
     def cropped(self, closeup: Tensor, place: Float[Tensor, "batch 2"], view: View) -> Tensor | None:
         """A closer look at a place, in shares of the table's sides."""
@@ -157,6 +161,7 @@ class Posterior(nn.Module):
         view: View,
         curious: bool,
         taken: Sequence[Objects],
+        whole: Tensor | None,
     ) -> Float[Tensor, "batch cell"]:
         """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
         the table, looked at first, would end the search before the objects that come after it.
@@ -166,6 +171,7 @@ class Posterior(nn.Module):
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
         everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
         each = self.attention.candidates(contrast, places, self.config.candidates)
+        each = each if whole is None else [whole, *each]
         where = [attended_place(attention, places) for attention in each]
         crops = (self.cropped(closeup, place, view) for place in where)
         looks = zip(each, crops, strict=True)
@@ -223,13 +229,6 @@ class Posterior(nn.Module):
             here = self.prior.to_metres(base_point.detach().sigmoid())
             rings = self.yaw_features(closeup, identity, here, view)
         return Look(rings, known, base_point, log_width)
-
-
-def attended_place(
-    attention: Float[Tensor, "batch cell"], places: Float[Tensor, "#batch cell 2"]
-) -> Float[Tensor, "batch 2"]:
-    """The mean of the cells' places, weighted by attention."""
-    return attention @ places[0] if len(places) == 1 else torch.einsum("bk,bkc->bc", attention, places)
 
 
 def inside(place: Float[Tensor, "batch 2"], height: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 3"]:

@@ -42,6 +42,7 @@ class PosteriorConfig:
     standing: bool = False
     beta: float = 0.0
     candidates: int = 1
+    region: bool = False
     residual: bool = True
     query: bool = False
 
