@@ -160,8 +160,10 @@ class Air(nn.Module):
             if index:
                 features = self.look(stem, each, shown.image, believed)
             closeup = self.closeup(each, shown.image, believed)
-            proposal = self.posterior.propose(features, state, closeup, believed, policy is sample, taken)
-            place, seen, state = Place(now.canvas, compared, views, told), now.image, proposal.state
+            place, seen = Place(now.canvas, compared, views, told), now.image
+            gains = partial(self.gains, place)
+            proposal = self.posterior.propose(features, state, closeup, believed, policy is sample, taken, gains)
+            state = proposal.state
             decision = policy(self.posterior, proposal, closeup, believed, partial(self.gains, place))
             taken.append(decision.objects)
             now = self.paint(place, decision.objects, sigma)

@@ -9,6 +9,7 @@ is told the `View` of each picture.
 from __future__ import annotations
 
 import math
+from typing import Any
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ REFINEMENT_REACH = 0.05
 STEADY = 0.25
 """Share of what the last layers say that moves an object. Adam's steps are as long whatever the gradient, and each
 moves all objects at once: without it they swing by a centimetre and more (docs/method.md)."""
+
+JUDGED = 3
 
 IMPOSSIBLE = 10.0
 """What is taken from the logit of an object where another one stands."""
@@ -111,6 +114,7 @@ class Posterior(nn.Module):
         view: View,
         curious: bool = False,
         taken: Sequence[Objects] = (),
+        gains: Any = None,
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which.
 
@@ -122,7 +126,7 @@ class Posterior(nn.Module):
         several = self.config.candidates > 1
         if several:
             whole = region(features[:, -1].detach()) if self.config.region else None
-            attention = self.likeliest(cells, contrast, state, places, closeup, view, curious, taken, whole)
+            attention = self.likeliest(cells, contrast, state, places, closeup, view, curious, taken, whole, gains)
         else:
             attention = self.attention(contrast, state, places)
         values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
@@ -162,6 +166,7 @@ class Posterior(nn.Module):
         curious: bool,
         taken: Sequence[Objects],
         whole: Tensor | None,
+        gains: Any = None,
     ) -> Float[Tensor, "batch cell"]:
         """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
         the table, looked at first, would end the search before the objects that come after it.
@@ -180,9 +185,26 @@ class Posterior(nn.Module):
         there = [self.taken(place, one, taken, view) for place, one in zip(where, seen, strict=True)]
         logits = logits - IMPOSSIBLE * torch.stack(there, -1)
         chosen = logits.argmax(-1)
+        if whole is not None:
+            gained = self.judged(seen, where, closeup, view, gains)
+            chosen = (gained - 1e9 * torch.stack(there, -1)).argmax(-1)
         if curious:
             chosen = chosen * (torch.rand(len(chosen), device=chosen.device) < 0.5)
         return torch.stack(each, 1)[torch.arange(len(chosen), device=chosen.device), chosen]
+
+    @torch.no_grad()
+    def judged(self, seen, where, closeup, view, gains) -> Float[Tensor, "batch candidate"]:
+        """What the likeliest identities would explain, nats, each in the middle of q at each place; of the best."""
+        each, places = torch.stack(seen, 1), torch.stack(where, 1)
+        identity = self.identity(each).topk(min(JUDGED, self.identities), -1).indices
+        batch, few, kinds = identity.shape
+        rows = lambda x: x[:, :, None].expand(-1, -1, kinds, -1).flatten(0, 2)
+        nothing = rows(each)[:, 0]
+        proposal = Proposal(nothing, Choice(logits=nothing[:, None]), rows(each), rows(places), nothing, nothing)
+        pose = self.pose(proposal, identity.flatten(), closeup, view.repeat(few * kinds))
+        values = {name: q.mode().unflatten(0, (batch, few * kinds)) for name, q in pose.items()}
+        objects = Objects(presence=torch.ones_like(values["rotation"]), identity=identity.flatten(1), **values)
+        return gains(objects, [0.5])[0].view(identity.shape).amax(-1)
 
     @torch.no_grad()
     def taken(
