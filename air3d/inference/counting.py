@@ -26,7 +26,7 @@ from air3d.inference.greedy import Inference, Predictor, infer
 from air3d.model.air import Air
 from air3d.model.elbo import up_to
 from air3d.model.policies import total
-from air3d.model.posterior import Pose, Proposal
+from air3d.model.proposal import Pose, Proposal
 from scenes.errors import UserError, nearest
 from scenes.view import View
 

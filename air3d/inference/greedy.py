@@ -13,7 +13,7 @@ from air3d.model.air import Air
 from air3d.model.batches import interleave
 from air3d.model.elbo import importance_bound
 from air3d.model.mode import Mode
-from air3d.model.posterior import Pose, Proposal
+from air3d.model.proposal import Pose, Proposal
 from scenes.objects import Objects
 from scenes.view import View
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from air3d.inference.greedy import Inference, Predictor, infer
 from air3d.model.air import Air
 from air3d.model.batches import concatenate, tree_map
-from air3d.model.posterior import Pose
+from air3d.model.proposal import Pose
 from air3d.model.unexplained import BLOCK
 from air3d.model.world import LEAST_NOISE
 from renderers.convert import channels_first

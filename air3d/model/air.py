@@ -29,9 +29,10 @@ from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, pre
 from air3d.model.latents import LATENTS, Latent
 from air3d.model.likelihood import gain, log_likelihood, log_likelihood_with_outliers
 from air3d.model.policies import Decision, Policy, Sample, sample
-from air3d.model.posterior import Posterior, Proposal
+from air3d.model.posterior import Posterior
 from air3d.model.posterior_config import PosteriorConfig
 from air3d.model.prior import Prior
+from air3d.model.proposal import Proposal
 from air3d.model.unexplained import in_colours, in_noise
 from air3d.model.world import World
 from renderers.base import Renderer, empty_table

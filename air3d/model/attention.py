@@ -77,8 +77,9 @@ class Attention(nn.Module):
 
 
 def region(unexplained: Float[Tensor, "batch row column"]) -> Float[Tensor, "batch cell"]:
-    """Even attention to the connected cells around the one where most is unexplained. Their middle is about that of an
-    object that stands alone, where the most striking cell is a label or the far end of a bottle."""
+    """Even attention to the connected cells around the one where most is unexplained, up to half a side away. Their
+    middle is about that of an object that stands alone, where the most striking cell is a label or the far end of a
+    bottle."""
     flat = unexplained.flatten(1)
     best = flat.argmax(1)
     something = (unexplained >= FAINT * flat.amax(1)[:, None, None]).to(flat)[:, None]

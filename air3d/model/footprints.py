@@ -64,7 +64,7 @@ class Footprints(nn.Module):
         ]
         return torch.stack(near).any(0).to(place) if near else torch.zeros_like(place[:, 0])
 
-    def metres(self, place: Float[Tensor, "batch 2"]) -> Float[Tensor, "batch 3"]:
+    def metres(self, place: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3"]:
         return self.prior[0].to_metres(F.pad(place, (0, 1)))
 
 

@@ -9,14 +9,11 @@ from torch import Tensor
 
 from air3d.model.distributions import EDGE, Choice, LogitNormal
 from air3d.model.latents.rotation import Yaw, yaw_of
-from air3d.model.policies import Decision, Gains, one_slot
-from air3d.model.posterior import Pose, Posterior, Proposal
+from air3d.model.policies import Decision, one_slot
+from air3d.model.posterior import Posterior
+from air3d.model.proposal import FORGIVING, Gains, Pose, Proposal
 from scenes.objects import Objects
 from scenes.view import View
-
-FORGIVING = 0.5
-"""Pixel noise by which identities and yaws are compared in an answer. A finer one would trust the renderer with
-pictures that it cannot explain that well."""
 
 
 class Mode:

@@ -6,7 +6,7 @@ presence does, and labels are asked of the mode of every step (`Mode(least=-1)`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -17,7 +17,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from air3d.model.distributions import Choice
-from air3d.model.posterior import Pose, Posterior, Proposal
+from air3d.model.posterior import Posterior
+from air3d.model.proposal import Gains, Pose, Proposal
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -44,10 +45,6 @@ class Sample(Decision):
     log_choice: dict[str, Float[Tensor, " batch"]]
     kl: Float[Tensor, " batch"]
     log_weight: Float[Tensor, " batch"]
-
-
-Gains = Callable[[Objects, Sequence[float]], list[Tensor]]
-"""By how many nats each of several objects would explain the pictures better, at some pixel noises (`Air.gains`)."""
 
 
 @runtime_checkable

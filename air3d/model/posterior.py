@@ -9,9 +9,7 @@ is told the `View` of each picture.
 from __future__ import annotations
 
 import math
-from typing import Any
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +17,16 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from air3d.model.attention import REACH, Attention, attended_place, lengthwise, region, table_shares
+from air3d.model.attention import REACH, Attention, attended_place, lengthwise, table_shares
+from air3d.model.candidates import IMPOSSIBLE, NEVER, chosen, considered, explained
 from air3d.model.crop_features import CropFeatures
 from air3d.model.distributions import Choice
 from air3d.model.encoder import Encoder
 from air3d.model.footprints import Footprints
-from air3d.model.latents import Family, Latent, Look, Sizes
+from air3d.model.latents import Latent, Look, Sizes
 from air3d.model.posterior_config import PosteriorConfig
 from air3d.model.prior import Prior
+from air3d.model.proposal import Gains, Pose, Proposal, Sight
 from air3d.model.ring_features import RingFeatures
 from air3d.model.unexplained import Unexplained, in_colours
 from scenes.catalogue import Catalogue
@@ -39,27 +39,6 @@ REFINEMENT_REACH = 0.05
 STEADY = 0.25
 """Share of what the last layers say that moves an object. Adam's steps are as long whatever the gradient, and each
 moves all objects at once: without it they swing by a centimetre and more (docs/method.md)."""
-
-JUDGED = 3
-
-IMPOSSIBLE = 10.0
-"""What is taken from the logit of an object where another one stands."""
-
-Pose = dict[str, Family]
-"""q of every latent of the table, given the identity, by name."""
-
-
-@dataclass
-class Proposal:
-    """What a step says before its object is drawn: presence, identity, and the place that attention fell on, in shares
-    of the table's sides. lengthwise: the direction in which what was attended to is longest, radians."""
-
-    presence_logit: Float[Tensor, " batch"]
-    identity: Choice
-    attended: Float[Tensor, "batch feature"]
-    place: Float[Tensor, "batch 2"]
-    state: Float[Tensor, "batch hidden"]
-    lengthwise: Float[Tensor, " batch"]
 
 
 class Posterior(nn.Module):
@@ -114,106 +93,62 @@ class Posterior(nn.Module):
         view: View,
         curious: bool = False,
         taken: Sequence[Objects] = (),
-        gains: Any = None,
+        gains: Gains | None = None,
     ) -> Proposal:
         """Attend to one place of the feature map and say whether an object is there, and which.
 
         `curious`: in every second picture to where most is unexplained, whatever it may be; `taken`: the objects
-        that stand there already.
+        that stand there already; `gains`: what others would explain, which `region` asks for.
         """
+        sight = self.sight(features, state, closeup, view)
+        if self.config.candidates == 1:
+            return self.proposed(sight, self.attention(sight.contrast, state, sight.places))
+        proposal = self.proposed(sight, self.chosen(sight, curious, taken, gains))
+        proposal.presence_logit = proposal.presence_logit - IMPOSSIBLE * self.taken(proposal, taken, view)
+        return proposal
+
+    def sight(self, features: Tensor, state: Tensor, closeup: Tensor, view: View) -> Sight:
         cells = rearrange(features, "batch channel row column -> batch (row column) channel")
-        contrast, places = normalise_cells(cells), table_shares(self.prior, view)
-        several = self.config.candidates > 1
-        if several:
-            whole = region(features[:, -1].detach()) if self.config.region else None
-            attention = self.likeliest(cells, contrast, state, places, closeup, view, curious, taken, whole, gains)
-        else:
-            attention = self.attention(contrast, state, places)
-        values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
-        place = attended_place(attention, places)
-        seen, state = self.attend(values, attention, state, self.cropped(closeup, place, view))
-        everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
+        shape = features.shape[-2], features.shape[-1]
+        return Sight(cells, normalise_cells(cells), table_shares(self.prior, view), state, closeup, view, shape)
+
+    def proposed(self, sight: Sight, attention: Float[Tensor, "batch cell"]) -> Proposal:
+        """What is to be said of the place that is attended to."""
+        place = attended_place(attention, sight.places)
+        values = torch.cat([sight.contrast, (2 * sight.places - 1).expand(len(attention), -1, -1)], -1)
+        attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
+        if self.crop_features is not None:
+            here = self.footprints.metres(place).detach()
+            attended = torch.cat([attended, self.crop_features(sight.closeup, here, sight.view)], -1)
+        state = self.recurrence(attended, sight.state)
+        seen = torch.cat([attended, state], -1)
+        everywhere = torch.cat([sight.cells.mean(1), sight.cells.amax(1)], -1)
         presence_logit = self.presence(torch.cat([everywhere, seen], -1)).squeeze(-1)
         identity = Choice(logits=self.identity(seen), log_prior=self.prior.log_identity)
-        if several:
-            presence_logit = presence_logit - IMPOSSIBLE * self.taken(place, seen, taken, view)
-        along = lengthwise(attention, self.footprints.metres(places.flatten(0, 1)).view(*places.shape[:2], 3)[..., :2])
+        along = lengthwise(attention, self.footprints.metres(sight.places)[..., :2])
         return Proposal(presence_logit, identity, seen, place, state, along)
 
-    def cropped(self, closeup: Tensor, place: Float[Tensor, "batch 2"], view: View) -> Tensor | None:
-        """A closer look at a place, in shares of the table's sides."""
-        if self.crop_features is None:
-            return None
-        return self.crop_features(closeup, self.prior.to_metres(F.pad(place, (0, 1))).detach(), view)
-
-    def attend(self, values: Tensor, attention: Tensor, state: Tensor, crop: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What is seen there, [batch, feature], and the state of who has seen it."""
-        attended = self.normal(torch.einsum("bkc,bk->bc", values, attention))
-        if crop is not None:
-            attended = torch.cat([attended, crop], -1)
-        state = self.recurrence(attended, state)
-        return torch.cat([attended, state], -1), state
-
     @torch.no_grad()
-    def likeliest(
-        self,
-        cells: Tensor,
-        contrast: Tensor,
-        state: Tensor,
-        places: Tensor,
-        closeup: Tensor,
-        view: View,
-        curious: bool,
-        taken: Sequence[Objects],
-        whole: Tensor | None,
-        gains: Any = None,
+    def chosen(
+        self, sight: Sight, curious: bool, taken: Sequence[Objects], gains: Gains | None
     ) -> Float[Tensor, "batch cell"]:
-        """Of several places where much is unexplained, the one where an object is likeliest: a shadow or a pattern of
-        the table, looked at first, would end the search before the objects that come after it.
-
-        Who learns must be curious: an identity that is not believed in yet would never be looked at again.
-        """
-        values = torch.cat([contrast, (2 * places - 1).expand(len(cells), -1, -1)], -1)
-        everywhere = torch.cat([cells.mean(1), cells.amax(1)], -1)
-        each = self.attention.candidates(contrast, places, self.config.candidates)
-        each = each if whole is None else [whole, *each]
-        where = [attended_place(attention, places) for attention in each]
-        crops = (self.cropped(closeup, place, view) for place in where)
-        looks = zip(each, crops, strict=True)
-        seen = [self.attend(values, attention, state, crop)[0] for attention, crop in looks]
-        logits = torch.cat([self.presence(torch.cat([everywhere, one], -1)) for one in seen], -1)
-        there = [self.taken(place, one, taken, view) for place, one in zip(where, seen, strict=True)]
-        logits = logits - IMPOSSIBLE * torch.stack(there, -1)
-        chosen = logits.argmax(-1)
-        if whole is not None:
-            gained = self.judged(seen, where, closeup, view, gains)
-            chosen = (gained - 1e9 * torch.stack(there, -1)).argmax(-1)
-        if curious:
-            chosen = chosen * (torch.rand(len(chosen), device=chosen.device) < 0.5)
-        return torch.stack(each, 1)[torch.arange(len(chosen), device=chosen.device), chosen]
+        """Of several places, the one where an object is likeliest, or with `region` where one explains most."""
+        each = considered(self.attention, sight, self.config.candidates, self.config.region)
+        proposals = [self.proposed(sight, attention) for attention in each]
+        there = torch.stack([self.taken(proposal, taken, sight.view) for proposal in proposals], -1)
+        if self.config.region:
+            assert gains is not None, "places are compared by what they would explain"
+            scores = explained(self.pose, proposals, sight, gains) - NEVER * there
+        else:
+            scores = torch.stack([proposal.presence_logit for proposal in proposals], -1) - IMPOSSIBLE * there
+        return chosen(each, scores, curious)
 
     @torch.no_grad()
-    def judged(self, seen, where, closeup, view, gains) -> Float[Tensor, "batch candidate"]:
-        """What the likeliest identities would explain, nats, each in the middle of q at each place; of the best."""
-        each, places = torch.stack(seen, 1), torch.stack(where, 1)
-        identity = self.identity(each).topk(min(JUDGED, self.identities), -1).indices
-        batch, few, kinds = identity.shape
-        rows = lambda x: x[:, :, None].expand(-1, -1, kinds, -1).flatten(0, 2)
-        nothing = rows(each)[:, 0]
-        proposal = Proposal(nothing, Choice(logits=nothing[:, None]), rows(each), rows(places), nothing, nothing)
-        pose = self.pose(proposal, identity.flatten(), closeup, view.repeat(few * kinds))
-        values = {name: q.mode().unflatten(0, (batch, few * kinds)) for name, q in pose.items()}
-        objects = Objects(presence=torch.ones_like(values["rotation"]), identity=identity.flatten(1), **values)
-        return gains(objects, [0.5])[0].view(identity.shape).amax(-1)
-
-    @torch.no_grad()
-    def taken(
-        self, place: Float[Tensor, "batch 2"], seen: Tensor, others: Sequence[Objects], view: View
-    ) -> Float[Tensor, " batch"]:
-        """1 where an object stands already: what is left to explain there is how it was painted. `seen`: at the place
-        that is attended to."""
+    def taken(self, proposal: Proposal, others: Sequence[Objects], view: View) -> Float[Tensor, " batch"]:
+        """1 where an object stands already: what is left to explain there is how it was painted."""
+        place = proposal.place
         if self.config.standing and others:
-            place = self.footprints.stands(place, self.identity(seen).argmax(-1), view)
+            place = self.footprints.stands(place, proposal.identity.logits.argmax(-1), view)
         return self.footprints.taken(place, others, own=self.config.standing)
 
     def pose(

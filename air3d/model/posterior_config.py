@@ -22,6 +22,8 @@ class PosteriorConfig:
     the camera the taller it is; otherwise for its base point.
     `beta`: how much less the bound teaches a place of which it is surer, as `supervised.beta` for labels: 0 to 1.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
+    `region`: whether it considers besides them the middle of the connected region around the most unexplained one. Then
+    the one is attended to where what is likeliest there explains most, and hypotheses begin there, too.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
     Then it should have a `query`: without one it looks for the same at every step.
@@ -56,5 +58,7 @@ class PosteriorConfig:
             raise UserError(f"model.beta must be 0 to 1, not {self.beta}")
         if self.crop < 0:
             raise UserError(f"model.crop must be 0 or more, not {self.crop}")
+        if self.region and self.candidates == 1:
+            raise UserError("model.region=true is one more of several places: it needs model.candidates above 1")
         if self.query and self.candidates > 1:
             raise UserError("model.query=true chooses where to look by itself: it needs model.candidates=1")

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from small_runs import small_run
 from torch import Tensor
 
-from air3d.model.attention import CODE, table_shares, waves
+from air3d.model.attention import CODE, FAINT, attended_place, lengthwise, region, table_shares, waves
 from air3d.model.posterior import Posterior
 from air3d.model.unexplained import STRIDE, in_colours
 from renderers.convert import to_torch
@@ -99,3 +99,37 @@ def attend(posterior: Posterior, places: Tensor, cells: list[int], noise: float 
     contrast = noise * torch.randn(1, len(places), posterior.encoder.channels)
     contrast[:, cells, -1] = 60.0
     return posterior.attention(contrast, torch.ones(1, posterior.config.hidden), places[None])
+
+
+def test_a_region_is_what_is_connected_to_the_most_unexplained_cell() -> None:
+    """A bar with one striking end, touched by what is fainter still; another thing beside it is not of it."""
+    unexplained = torch.zeros(2, 9, 12)
+    unexplained[:, 2, 1:8] = 2 * FAINT
+    unexplained[:, 2, 1] = 1.0
+    unexplained[:, 3, 4] = 0.5 * FAINT
+    unexplained[:, 6:8, 5:9] = 0.9
+    unexplained[1] = unexplained[1].flip(0)
+    attention = region(unexplained).unflatten(1, (9, 12))
+    bar = torch.zeros(9, 12)
+    bar[2, 1:8] = 1 / 7
+    torch.testing.assert_close(attention, torch.stack([bar, bar.flip(0)]))
+
+
+def test_a_region_reaches_half_a_side_and_of_nothing_is_all_that_is_within() -> None:
+    wall = torch.zeros(1, 5, 16)
+    wall[0, 2] = 1.0
+    wall[0, 2, 3] = 1.1
+    assert (region(wall)[0].view(5, 16)[2] > 0).tolist() == [True] * 12 + [False] * 4
+    assert torch.allclose(region(torch.zeros(1, 5, 5)).view(5, 5)[:3, :3], torch.tensor(1 / 9))
+
+
+@pytest.mark.parametrize("degrees", [-80.0, -30.0, 0.0, 45.0, 89.0])
+def test_the_direction_in_which_a_region_is_longest(degrees: float) -> None:
+    along = torch.linspace(-1, 1, 21)[:, None] * torch.tensor(
+        [[math.cos(x), math.sin(x)] for x in [math.radians(degrees)]]
+    )
+    across = torch.linspace(-0.2, 0.2, 5)[:, None] * torch.tensor([[-along[-1, 1], along[-1, 0]]])
+    points = (along[:, None] + across).flatten(0, 1)[None]
+    even = torch.full((1, points.shape[1]), 1 / points.shape[1])
+    assert math.degrees(lengthwise(even, points + 3.0)) == pytest.approx(degrees, abs=0.1)
+    assert torch.allclose(attended_place(even, points), torch.zeros(1, 2), atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from small_runs import example, small_run
 from torch import Tensor
 
 from air3d.inference.greedy import infer
-from air3d.model.attention import REACH
+from air3d.model.air import Air, Place
+from air3d.model.attention import REACH, region
+from air3d.model.candidates import IMPOSSIBLE, PAINTED, considered, explained
 from air3d.model.mode import Mode
 from air3d.model.policies import one_slot
-from air3d.model.posterior import IMPOSSIBLE, Posterior
+from air3d.model.posterior import Posterior
+from air3d.model.proposal import FORGIVING, Proposal
 from air3d.training.run import Run
 from renderers.convert import channels_first
 from scenes.errors import UserError
@@ -103,15 +107,14 @@ def test_what_stands_nearer_than_it_seems_is_known_to_stand_there(tmp_path: Path
     posterior, (pictures, view, _) = run.model.posterior, example(run, 8, count=1)
     with torch.no_grad():
         step = next(run.model.unroll(pictures, view, 1, Mode(), 1))
-        seen, place = step.proposal.attended, step.proposal.place
-        likeliest = posterior.identity(seen).argmax(-1)
-        base = posterior.footprints.stands(place, likeliest, view)
+        likeliest = step.proposal.identity.logits.argmax(-1)
+        base = posterior.footprints.stands(step.proposal.place, likeliest, view)
         at = run.model.prior.to_metres(torch.nn.functional.pad(base, (0, 1)))
         inside = torch.tensor([posterior.footprints.radii[k] for k in likeliest]) * 0.99
         for off, there in ((0.0, True), (0.99, True), (1.03, False)):
             beside = at + torch.nn.functional.pad((off * inside / 0.99)[:, None], (0, 2))
             stood = one_slot(likeliest, {"position": beside, "rotation": torch.zeros(8)})
-            assert (posterior.taken(place, seen, [stood], view) == float(there)).all()
+            assert (posterior.taken(step.proposal, [stood], view) == float(there)).all()
 
 
 def possible(posterior: Posterior, first: tuple[int, float, float], second: tuple[int, float]) -> bool:
@@ -150,3 +153,51 @@ def test_one_of_two_objects_in_one_place_is_left_out(tmp_path: Path) -> None:
 def test_a_query_chooses_by_itself(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"needs model\.candidates=1"):
         small_run(tmp_path, "scene=tabletop", "model.candidates=2", "model.query=true")
+
+
+def test_a_region_is_a_place_among_several(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"model\.region=true is one more of several places"):
+        small_run(tmp_path, "scene=tabletop", "model.region=true")
+
+
+def test_the_place_where_what_is_likeliest_explains_most_is_attended_to(tmp_path: Path) -> None:
+    """Whole pictures painted for every place and each of its likeliest identities; the first of the places is the
+    region, and nothing is attended to where something stands."""
+    run = small_run(tmp_path, "scene=tabletop", "model.candidates=3", "model.region=true", "scene.image_size=48")
+    model, (pictures, view, _) = run.model, example(run, 6, count=2)
+    posterior = model.posterior
+    with torch.no_grad():
+        before = run.renderer.blank(view)
+        place = Place(before, pictures, view, told=True)
+        closeup = model.closeup(pictures, model.blank(view).image, view)
+        features, state = features_of(run, pictures, view), posterior.start(6)
+        sight = posterior.sight(features, state, closeup, view)
+        each = considered(posterior.attention, sight, 3, whole=True)
+        assert torch.equal(each[0], region(features[:, -1]))
+        proposals = [posterior.proposed(sight, attention) for attention in each]
+        empty = model.log_likelihood(model.blank(view).image, pictures, FORGIVING)
+        worth = torch.stack([worth_of(model, place, proposal, closeup) - empty for proposal in proposals], 1)
+        gains = partial(model.gains, place)
+        found = explained(posterior.pose, proposals, sight, gains)
+        torch.testing.assert_close(found, worth, rtol=1e-3, atol=0.02)
+        best = worth.argmax(1)
+        attended = posterior.propose(features, state, closeup, view, gains=gains).place
+        expected = torch.stack([proposal.place for proposal in proposals], 1)[range(6), best]
+        assert torch.equal(attended, expected) and len(best.unique()) > 1
+        stood = one_slot(torch.zeros(6).long(), {"position": metres(run, expected), "rotation": torch.zeros(6)})
+        other = posterior.propose(features, state, closeup, view, taken=[stood], gains=gains).place
+        assert ((other - expected).norm(dim=-1) > 1e-4).any()
+
+
+def worth_of(model: Air, place: Place, proposal: Proposal, closeup: Tensor) -> Tensor:
+    """log p(x | ..) with the best of the likeliest identities there, each in the middle of its pose."""
+    each = []
+    for identity in proposal.identity.logits.topk(PAINTED, -1).indices.T:
+        pose = model.posterior.pose(proposal, identity, closeup, place.view)
+        one = one_slot(identity, {name: q.mode() for name, q in pose.items()})
+        each.append(model.log_likelihood(model.paint(place, one).image, place.pictures, FORGIVING))
+    return torch.stack(each).amax(0)
+
+
+def metres(run: Run, place: Tensor) -> Tensor:
+    return run.model.prior.to_metres(torch.nn.functional.pad(place, (0, 1)))

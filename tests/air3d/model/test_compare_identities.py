@@ -18,7 +18,7 @@ from air3d.model.distributions import Choice
 from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import yaw_of
 from air3d.model.mode import Mode
-from air3d.model.posterior import Pose, Proposal
+from air3d.model.proposal import Pose, Proposal
 from renderers.convert import to_torch
 from scenes.objects import Objects
 

@@ -8,41 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from compared_steps import SIGMA, compared, first_step
 from small_runs import small_run
 from torch import Tensor
 from torch.distributions import Normal
 
 from air3d.model import comparison
-from air3d.model.air import Air, Step
 from air3d.model.attention import REACH
-from air3d.model.comparison import NEAREST, Compared, Hypotheses, compare_identities, places_of, shown
 from air3d.model.distributions import LogitNormal
+from air3d.model.hypotheses import NEAREST, Hypotheses, places_of, shown
 from air3d.model.latents.position import BasePoint
-from air3d.model.policies import sample
 from air3d.objectives.counterfactuals import CounterfactualEvaluator
-from air3d.training.run import Run
-from renderers.convert import to_torch
 from scenes.objects import Objects
 
-SIGMA, BINS = 0.3, 12
-
-
-def first_step(run: Run, identity: str, count: int = 8) -> tuple[Step, Objects]:
-    """An untrained network before tables of one object of that identity, its attention led to where it stands."""
-    torch.manual_seed(0)
-    truth, view = to_torch(run.scene.batch(0, range(count), 1)), to_torch(run.scene.views(0, range(count)))
-    truth.identity[:, 0] = run.scene.catalogue.names.index(identity)
-    pictures = run.model.generate(truth, view)
-    step = next(run.model.unroll(pictures, view, 1, sample, 1, pictures, SIGMA))
-    shares = run.model.prior.to_unit(truth.position[:, 0])[:, :2]
-    step.proposal.place = shares + 0.01 * torch.randn_like(shares)
-    return step, truth
-
-
-def compared(model: Air, step: Step) -> Compared:
-    torch.manual_seed(1)  # for the places farther out
-    gains = partial(model.gains, step.place)
-    return compare_identities(model.posterior, step.proposal, step.closeup, step.believed, gains, SIGMA)
+BINS = 12
 
 
 @pytest.mark.parametrize("identity", ["plate", "saucepan"])

@@ -16,8 +16,9 @@ from torch import Tensor
 from air3d.inference.greedy import infer
 from air3d.model.air import Air, Step
 from air3d.model.mode import Mode
-from air3d.model.policies import Decision, Gains, Policy, sample
-from air3d.model.posterior import Posterior, Proposal
+from air3d.model.policies import Decision, Policy, sample
+from air3d.model.posterior import Posterior
+from air3d.model.proposal import Gains, Proposal
 from air3d.objectives import Elbo, Labels, Weights
 from air3d.training.run import Run
 from scenes.view import View

@@ -19,7 +19,7 @@ from air3d.model.distributions import Choice, LogitNormal
 from air3d.model.latents.rotation import Yaw
 from air3d.model.likelihood import log_likelihood
 from air3d.model.policies import Sample, sample
-from air3d.model.posterior import Pose, Proposal
+from air3d.model.proposal import Pose, Proposal
 from air3d.objectives import Elbo, Weights
 from air3d.objectives.counterfactuals import CounterfactualEvaluator, Expectations, same_quantile
 from air3d.training.run import Run
@@ -145,7 +145,7 @@ def step_of(run: Run, truth: Objects, pictures: Tensor, view: View, logits: Tens
     objects = replace(truth.slot(0), rotation=row)
     choices = {"identity": truth.identity[:, 0], "rotation": nothing.long()}
     drawn = Sample(objects, {"rotation": yaw}, choices, {"rotation": torch.zeros_like(offset)}, {}, nothing, nothing)
-    proposal = Proposal(nothing, Choice(logits=row.expand(-1, 4)), row, row.expand(-1, 2), row)
+    proposal = Proposal(nothing, Choice(logits=row.expand(-1, 4)), row, row.expand(-1, 2), row, nothing)
     closeup, before = torch.zeros(batch, 6, *pictures.shape[1:3]), run.renderer.blank(view)
     place, painted = Place(before, pictures, view, told=True), Painted(before, pictures, None)
     return Step(place, closeup, view, proposal, drawn, run.renderer.develop(before, view), painted)
