@@ -70,9 +70,10 @@ class Footprints(nn.Module):
 
 def direction(mesh: Mesh) -> float:
     """The direction in which a mesh at yaw 0 is longest, seen from above, radians."""
-    corners = mesh.vertices[mesh.faces][..., :2]
-    areas = np.linalg.norm(np.cross(*(np.diff(mesh.vertices[mesh.faces], axis=1)[:, i] for i in (0, 1))), axis=1)
-    away = corners.mean(1) - np.average(corners.mean(1), axis=0, weights=areas)
+    corners = mesh.vertices[mesh.faces].astype(float)
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    middles = corners.mean(1)[:, :2]
+    away = middles - np.average(middles, axis=0, weights=areas)
     (xx, xy), (_, yy) = (away * areas[:, None]).T @ away
     return float(0.5 * np.arctan2(2 * xy, xx - yy))
 
