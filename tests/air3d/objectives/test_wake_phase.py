@@ -15,7 +15,7 @@ from torch import Tensor
 
 from air3d.gradients import ESTIMATORS, GradientConfig
 from air3d.inference.counting import rho_of
-from air3d.model import comparison
+from air3d.model import hypotheses
 from air3d.model.comparison import compare_identities
 from air3d.model.distributions import wake_cross_entropy
 from air3d.model.elbo import ElboTerms, expected_bound, log_count_posterior, prefix_bounds
@@ -94,7 +94,7 @@ def test_identities_are_drawn_to_the_one_that_would_explain_the_picture_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the network is sure of a wrong one, and the bound itself passes nothing."""
-    monkeypatch.setattr(comparison, "REACH", 0.0)  # no places farther out, which are drawn
+    monkeypatch.setattr(hypotheses, "REACH", 0.0)  # no places farther out, which are drawn
     run = small_run(tmp_path, "scene=single_object")
     head = run.model.posterior.identity[-1]
     with torch.no_grad():
