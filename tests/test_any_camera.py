@@ -18,7 +18,7 @@ from air3d import cli
 from air3d.evaluation.scene_changes import SceneChange
 from air3d.model.attention import table_shares
 from air3d.model.crop_features import CropFeatures
-from air3d.model.ring_features import RingSampler
+from air3d.model.rings import RingSampler
 from air3d.model.unexplained import STRIDE
 from renderers import build_renderer
 from renderers.convert import channels_first, to_torch

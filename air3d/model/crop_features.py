@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from air3d.model.ring_features import through
+from air3d.model.rings import through
 from renderers.projection import once, times
 from scenes.view import View
 

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from air3d.model.attention import REACH, Attention, attended_place, lengthwise, table_shares
-from air3d.model.candidates import IMPOSSIBLE, NEVER, chosen, considered, explained
+from air3d.model.candidates import IMPOSSIBLE, NEVER, chosen, considered, curiosity, explained
 from air3d.model.crop_features import CropFeatures
 from air3d.model.distributions import Choice
 from air3d.model.encoder import Encoder
@@ -136,12 +136,13 @@ class Posterior(nn.Module):
         each = considered(self.attention, sight, self.config.candidates, self.config.region)
         proposals = [self.proposed(sight, attention) for attention in each]
         there = torch.stack([self.taken(proposal, taken, sight.view) for proposal in proposals], -1)
+        first = curiosity(curious, sight.state)
         if self.config.region:
             assert gains is not None, "places are compared by what they would explain"
-            scores = explained(self.pose, proposals, sight, gains) - NEVER * there
+            scores = explained(self.pose, proposals, sight, gains, (~first).nonzero()[:, 0]) - NEVER * there
         else:
             scores = torch.stack([proposal.presence_logit for proposal in proposals], -1) - IMPOSSIBLE * there
-        return chosen(each, scores, curious)
+        return chosen(each, scores, first)
 
     @torch.no_grad()
     def taken(self, proposal: Proposal, others: Sequence[Objects], view: View) -> Float[Tensor, " batch"]:

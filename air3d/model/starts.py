@@ -39,7 +39,10 @@ class Started(Hypotheses):
         yaws = torch.remainder(yaws + math.pi, 2 * math.pi) - math.pi
         places = torch.stack([middle, attended, attended], 2)
         who = torch.arange(yaws.shape[1], device=yaws.device)[:, None].expand_as(yaws).flatten(1)
-        gained = gains(self.objects(who, yaws.flatten(1), position=places.flatten(1, 2)), [sigma])[0].view_as(yaws)
+        half = self.middles.shape[-1] // 2  # turned by it, some look the same: they are painted once
+        new = torch.stack([self.bins > 0, self.bins > 0, half % self.bins != 0], 1).expand_as(yaws)
+        tried = self.objects(who, yaws.flatten(1), position=places.flatten(1, 2), presence=new.flatten(1).float())
+        gained = gains(tried, [sigma])[0].view_as(yaws).masked_fill(~new, -torch.inf)
         self.first, start = gained.max(-1)
         self.likeliest = yaws.gather(2, start[..., None])[..., 0]
         begun = places.gather(2, start[..., None, None].expand(-1, -1, 1, 3))[:, :, 0]

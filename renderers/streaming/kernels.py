@@ -9,6 +9,7 @@ from renderers.streaming import elementwise
 from renderers.streaming.alternatives import alternatives_forward
 from renderers.streaming.compiler import for_cpu, kernel
 from renderers.streaming.paint import paint_backward, paint_forward
+from renderers.streaming.rings import rings_forward
 
 formulas = for_cpu(elementwise)
 pose_corner, corner_backward, view_of_corner = formulas.pose_corner, formulas.corner_backward, formulas.view_of_corner
@@ -165,5 +166,6 @@ __all__ = [
     "pose_forward",
     "recolour_backward",
     "recolour_forward",
+    "rings_forward",
     "view_backward",
 ]

@@ -145,7 +145,7 @@ def test_compiled_kernels_are_thrown_away_when_what_they_are_made_of_changes() -
     folder = Path(kernels.__file__).parent
     for name in kernels.__all__:
         stamp = getattr(kernels, name)._cache._cache_file._source_stamp
-        for source in ("elementary", "formulas", "elementwise", "pairs", "paint"):
+        for source in ("elementary", "formulas", "elementwise", "pairs", "paint", "rings"):
             stat = (folder / f"{source}.py").stat()
             assert (f"{source}.py", stat.st_mtime, stat.st_size) in stamp
 
@@ -177,6 +177,9 @@ def test_kernels_let_go_of_their_arrays(monkeypatch: pytest.MonkeyPatch) -> None
     renderer.alternatives(canvas, objects, view, torch.zeros(3, view.height, view.width, 3))
     recoloured = renderer.recoloured(canvas, painted, last.product)
     renderer.develop(recoloured, view).sum().backward()
+    camera = torch.eye(3)[None], torch.zeros(1, 3), torch.ones(1, 1, 1, 2), torch.zeros(1, 1, 1, 2)
+    rings = torch.zeros(3, dtype=torch.long), torch.zeros(3, 3), torch.rand(3, 2, 8, 8), torch.rand(1, 4, 3, 5)
+    launch.launch("rings_forward", *rings, *camera, torch.zeros(2, 4), torch.empty(3, 4, 2 * 5 + 2))
     assert set(held) == set(kernels.__all__) and not any(map(any, held.values())), held
 
 

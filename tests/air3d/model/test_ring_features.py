@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from air3d.model.mode import Mode
 from air3d.model.posterior import REFINEMENT_REACH, STEADY
-from air3d.model.ring_features import FINE, HEIGHTS, PER_BIN, RADII, REACH, RingFeatures, instance_normalise
+from air3d.model.ring_features import PER_BIN, Circular, RingFeatures
+from air3d.model.rings import FINE, HEIGHTS, RADII, REACH, instance_normalise
 from renderers.convert import channels_first, to_torch
 from scenes.camera import Camera
 from scenes.objects import Objects
@@ -32,6 +34,13 @@ def scene() -> Scene:
 def ring_features(fine: bool = True) -> RingFeatures:
     torch.manual_seed(0)
     return RingFeatures(scene().catalogue, BINS, 4, fine)
+
+
+def read_as_given(look: RingFeatures) -> None:
+    """Lets it take for what it reads on the rings [batch, channel, ring, angle] what it is given as a picture."""
+    look.rings.contrast = lambda images, *_: torch.cat(  # type: ignore[method-assign]
+        [instance_normalise(images.flatten(1, 2)), look.code.expand(len(images), -1, -1)], 1
+    )
 
 
 def view_of(camera: Camera, pictures: int) -> View:
@@ -53,6 +62,33 @@ def test_rings_read_the_pixels_that_the_camera_sees_there(camera: Camera) -> Non
             point = position[batch] + torch.tensor([radius * math.cos(yaw), radius * math.sin(yaw), height])
             expected = torch.tensor(camera.to_pixels(camera.project(point.double().numpy())))
             torch.testing.assert_close(seen[batch, :, ring, angle].double(), expected, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_kernel_reads_what_torch_reads(moved: bool) -> None:
+    """In several places of each picture, beyond its border too, through one camera and through one each."""
+    look, places = ring_features(), 3
+    view = view_of(WIDE, 2 * places)
+    if moved:
+        shift = 0.05 * torch.randn(2 * places, 3)
+        view = replace(view, camera_translation=view.camera_translation + shift)
+    images, identity = torch.rand(2, 6, 48, 80), torch.arange(2 * places) % 4
+    position = torch.cat([0.5 * torch.rand(2 * places, 2) - 0.25, torch.zeros(2 * places, 1)], 1)
+    given = identity, position, view, look.code
+    fused = look.rings.contrast(images, *given)
+    longer = look.rings.contrast(images.requires_grad_(), *given)
+    assert longer.requires_grad and not fused.requires_grad
+    torch.testing.assert_close(fused, longer.detach(), rtol=1e-3, atol=1e-3)
+    diverged = look.rings.contrast(images.detach(), identity, position * torch.nan, view, look.code)
+    assert torch.isfinite(diverged).all()  # read at the border, and not from anywhere in memory
+
+
+def test_a_convolution_along_a_circle_is_torchs() -> None:
+    ours = Circular(5, 7, 8, 2, 4)
+    theirs = torch.nn.Conv1d(5, 7, 8, 4, 2, padding_mode="circular")
+    theirs.load_state_dict(ours.state_dict())
+    features = torch.rand(3, 5, 48)
+    torch.testing.assert_close(ours(features), theirs(features))
 
 
 @pytest.mark.parametrize("mesh", [MUG, SAUCEPAN])
@@ -78,7 +114,7 @@ def test_a_shift_along_the_rings_by_a_bin_shifts_the_features_by_a_bin(fine: boo
     look = ring_features(fine)
     look.code.zero_()
     seen = torch.rand(2, 6, len(FINE if fine else HEIGHTS) * RADII, BINS * PER_BIN)
-    look.rings.forward = lambda images, *_: images
+    read_as_given(look)
     nothing = torch.zeros(2, dtype=torch.long), torch.zeros(2, 3), view_of(scene().camera, 2)
     turned = look(seen.roll(3 * PER_BIN, -1), *nothing)
     torch.testing.assert_close(turned, look(seen, *nothing).roll(3, -1))
@@ -87,7 +123,6 @@ def test_a_shift_along_the_rings_by_a_bin_shifts_the_features_by_a_bin(fine: boo
 def test_a_bin_reads_its_own_part_of_the_rings_in_the_middle() -> None:
     look = ring_features()
     seen = torch.rand(1, 6, len(FINE) * RADII, BINS * PER_BIN, requires_grad=True)
-    look.rings.forward = lambda images, *_: images
     features = look.second(look.first(torch.cat([seen.flatten(1, 2), look.code[None]], 1)))
     (gradient,) = torch.autograd.grad(features[0, :, 5].sum(), seen)
     read = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
@@ -99,7 +134,7 @@ def test_fine_features_are_those_of_an_identity_and_others_are_not() -> None:
     for fine in (False, True):
         look = ring_features(fine)
         seen = torch.rand(1, 6, len(FINE if fine else HEIGHTS) * RADII, BINS * PER_BIN).expand(2, -1, -1, -1)
-        look.rings.forward = lambda images, *_: images
+        read_as_given(look)
         each = look(seen, torch.tensor([MUG, SAUCEPAN]), torch.zeros(2, 3), view_of(scene().camera, 2))
         assert torch.equal(each[0], each[1]) != fine
 

@@ -17,7 +17,7 @@ from air3d.model.encoder import table_points
 from air3d.model.latents.position import BasePoint
 from air3d.model.latents.rotation import Yaw
 from air3d.model.mode import Mode
-from air3d.model.ring_features import RingSampler
+from air3d.model.rings import RingSampler
 from air3d.model.unexplained import STRIDE
 from scenes.camera import Camera
 from scenes.view import View
