@@ -118,12 +118,12 @@ def prepare(
     reason."""
     parts, notes = load(folder, found.path)
     solid, numbers, mended = welded(parts)
-    low, extents = solid.bounds[0], solid.extents
+    extents = solid.extents
     as_listed = told.units is None and told.size is None and listed is not None
     longest = told.size if listed is None or not as_listed else float(listed.max())
     metres, units = scale(extents, told.units, longest)
     not_flat(extents)
-    guessed, why = up_axis(found.path.suffix.lower()[1:], low, extents)
+    guessed, why = up_axis(found.path.suffix.lower()[1:], solid)
     if listed is not None and (high := up_of(listed, extents, guessed)) != guessed:
         guessed, why = high, f"{high} up, to be as high as listed"
     up = told.up or reading.up or guessed

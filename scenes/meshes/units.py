@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import trimesh
 from jaxtyping import Float
 
 from scenes.meshes.files import Unusable
@@ -28,6 +29,12 @@ AXES = ("x", "y", "z", "-x", "-y", "-z")
 
 ON_THE_GROUND = 0.02
 """A mesh stands on the plane z = 0 of its file if its lowest point is this share of its size from it."""
+
+LEVEL = 0.98
+"""Cosine between the vertical and the normal of a face that a mesh stands on."""
+
+FIRMER = 1.5
+"""How many times the base along z must be that along y."""
 
 
 def scale(extents: np.ndarray, units: float | None = None, size: float | None = None) -> tuple[float, str]:
@@ -57,19 +64,31 @@ def not_flat(extents: np.ndarray, low: float = THINNEST) -> None:
         raise Unusable("is flat: give it a thickness")
 
 
-def up_axis(kind: str, low: np.ndarray, extents: np.ndarray) -> tuple[str, str]:
+def up_axis(kind: str, solid: trimesh.Trimesh) -> tuple[str, str]:
     """The axis of the file that points up, and how that is known, where nobody says it.
 
     glTF is y up by its standard. STL, PLY and OFF come from scanners and CAD, which are z up. OBJ files are y up, as
-    Blender, Sweet Home 3D and most others write them, unless the mesh stands on z = 0 and not on y = 0, as scans do.
-    low, extents [3]: lowest corner and sides of the bounding box, in the units of the file.
+    Blender, Sweet Home 3D and most others write them, unless the mesh stands on z = 0 and not on y = 0, or stands on
+    neither and has by far the larger base along z, as scans do.
+    solid: in the units and axes of the file.
     """
     if kind in ("glb", "gltf"):
         return "y", "y up by the standard"
     if kind != "obj":
         return "z", "z up guessed"
-    on_y, on_z = (abs(low[axis]) <= ON_THE_GROUND * extents.max() for axis in (1, 2))
-    return ("z", "z up: stands on z = 0") if on_z and not on_y else ("y", "y up guessed")
+    near = np.abs(solid.bounds[0]) <= ON_THE_GROUND * solid.extents.max()
+    if near[2] and not near[1]:
+        return "z", "z up: stands on z = 0"
+    if not near[1] and base(solid, 2) > FIRMER * base(solid, 1):
+        return "z", "z up: stands best so"
+    return "y", "y up guessed"
+
+
+def base(solid: trimesh.Trimesh, axis: int) -> float:
+    """The share of a mesh's footprint along an axis that its convex hull stands on."""
+    hull = solid.convex_hull
+    facing, areas = hull.face_normals[:, axis], hull.area_faces
+    return float(areas[facing < -LEVEL].sum() / (areas * np.abs(facing)).sum() * 2)
 
 
 def upright(up: str) -> Float[np.ndarray, "3 3"]:

@@ -85,6 +85,15 @@ def test_an_obj_that_stands_on_z_is_z_up_and_the_setting_goes_before_the_guess(t
     assert np.allclose(size(read(tmp_path, up="x").catalogue.meshes[0])[2], BOX[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(("axis", "up"), [(2, "z up: stands best so"), (1, "y up guessed")])
+def test_a_can_in_an_obj_that_stands_on_no_plane_is_not_laid_down(tmp_path: Path, axis: int, up: str):
+    can = trimesh.creation.cylinder(0.04, 0.1, sections=48)
+    can.vertices = np.roll(can.vertices, axis - 2, axis=1) + 0.01
+    save(tmp_path, "can.obj", can)
+    understood = read(tmp_path)
+    assert size(understood.catalogue.meshes[0])[2] == pytest.approx(0.1, abs=1e-3) and up in understood.lines[0]
+
+
 def test_placement_takes_the_file_to_where_the_entry_stands(tmp_path: Path):
     solid = box()
     solid.apply_translation([0.3, 0.4, 0.5])
