@@ -113,11 +113,11 @@ def certainty(settings: EvaluateConfig, run: Run, scenes: Scenes, steps: int, fo
 
 def explainer(settings: EvaluateConfig, run: Run, steps: int) -> Explain:
     """What turns pictures into objects: the network of the run, or optimisation with or without it to begin with."""
-    sigma, identities = run.config.trainer.schedule.last_sigma, len(run.scene.catalogue)
+    sigma = run.config.trainer.schedule.last_sigma
     network = partial(predictor(settings.counting, sigma), run.model, steps=steps)
     if settings.model is None:
         return network
-    search = Search(run.renderer, run.model.prior, identities, settings.model, sigma)
+    search = Search(run.model, settings.model, sigma)
     if settings.init == "air":
         believed = run.model.world.believed
         return lambda pictures, view: search.refined(pictures, believed(pictures, view), network(pictures, view))

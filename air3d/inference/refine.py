@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from air3d.inference.greedy import Inference
-from air3d.model.likelihood import log_likelihood
-from air3d.model.prior import Prior
-from renderers.base import Renderer
+from air3d.model.air import Air, Painted, Place
+from air3d.model.policies import total
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -23,14 +22,16 @@ NEAR = (0.002, 0.02)
 TURNS = 12
 """Yaws that an object is tried at."""
 
-Image = Callable[[Objects], Tensor]
+Paint = Callable[[Objects], list[Painted]]
+"""The canvas after each of the objects that are painted."""
 
 
 class Refiner:
-    """Improves poses of batches of pictures; `sigma` is the pixel noise, `steps` how far `refine` goes."""
+    """Improves poses of batches of pictures under the likelihood of the model, with its outliers, and objects in the
+    colours that explain a picture best. `sigma` is the pixel noise, `steps` how far `refine` goes."""
 
-    def __init__(self, renderer: Renderer, prior: Prior, sigma: float, steps: int) -> None:
-        self.renderer, self.prior, self.sigma, self.steps = renderer, prior, sigma, steps
+    def __init__(self, model: Air, sigma: float, steps: int) -> None:
+        self.model, self.prior, self.sigma, self.steps = model, model.prior, sigma, steps
 
     def refined(self, pictures: Float[Tensor, "picture height width 3"], view: View, found: Inference) -> Inference:
         """A network's predictions with each object turned round and all poses descended; identities and counts stay,
@@ -38,44 +39,44 @@ class Refiner:
         objects = replace(found.objects, presence=found.objects.presence.float())
         for slot in range(objects.slots):
             objects = self.turned_among_others(pictures, view, objects, slot)
-        return self.inference(self.refine(pictures, view, objects), view, found.rho)
+        return self.inference(pictures, view, self.refine(pictures, view, objects), found.rho)
 
     @torch.no_grad()
     def turned_among_others(self, pictures: Tensor, view: View, objects: Objects, slot: int) -> Objects:
         """One object of each picture at the best of `TURNS` yaws, the others painted as they are."""
 
-        def image(guess: Objects) -> Tensor:
-            return self.image(with_yaw(objects, slot, guess.rotation[:, 0]), view)
+        def paint(guess: Objects) -> list[Painted]:
+            return self.painted(pictures, view, with_yaw(objects, slot, guess.rotation[:, 0]))
 
-        best, _ = self.turned(objects.slot(slot), image, pictures)
+        best, _ = self.turned(objects.slot(slot), paint, pictures)
         return with_yaw(objects, slot, best.rotation[:, 0])
 
     def refine(self, pictures: Float[Tensor, "picture height width 3"], view: View, objects: Objects) -> Objects:
         """All poses of a picture together, a little; a picture that this explains worse keeps the poses it had."""
 
-        def image(guess: Objects) -> Tensor:
-            return self.image(guess, view)
+        def paint(guess: Objects) -> list[Painted]:
+            return self.painted(pictures, view, guess)
 
-        refined = self.descend(objects, image, pictures, self.steps, NEAR)
+        refined = self.descend(objects, paint, pictures, self.steps, NEAR)
         with torch.no_grad():
-            before, after = (log_likelihood(image(guess), pictures, self.sigma) for guess in (objects, refined))
+            before, after = (self.explained(paint(guess), pictures) for guess in (objects, refined))
         better = (after >= before)[:, None]
         position = torch.where(better[..., None], refined.position, objects.position)
         return replace(objects, position=position, rotation=torch.where(better, refined.rotation, objects.rotation))
 
-    def turned(self, guesses: Objects, image: Image, pictures: Tensor) -> tuple[Objects, Float[Tensor, " batch"]]:
+    def turned(self, guesses: Objects, paint: Paint, pictures: Tensor) -> tuple[Objects, Float[Tensor, " batch"]]:
         """Each guess at the best of `TURNS` yaws, its own among them, and its log likelihood there: a descent stays on
         the side of an object where it began."""
         yaws = [guesses.rotation + turn * 2 * math.pi / TURNS for turn in range(TURNS)]
         turned = [replace(guesses, rotation=wrapped(yaw)) for yaw in yaws]
-        explained, best = torch.stack([log_likelihood(image(t), pictures, self.sigma) for t in turned]).max(0)
+        explained, best = torch.stack([self.explained(paint(t), pictures) for t in turned]).max(0)
         rotation = torch.stack([t.rotation for t in turned])[best, torch.arange(len(best), device=best.device)]
         return replace(guesses, rotation=rotation), explained
 
     def descend(
         self,
         start: Objects,
-        image: Image,
+        paint: Paint,
         pictures: Tensor,
         steps: int,
         rates: tuple[float, float],
@@ -91,7 +92,7 @@ class Refiner:
                 group["lr"] = rate * left
             guess = replace(start, position=position, rotation=rotation)
             with torch.enable_grad():
-                explained = log_likelihood(image(guess), pictures, self.sigma, max(0.0, 2 * left - 1) * coarse)
+                explained = self.explained(paint(guess), pictures, max(0.0, 2 * left - 1) * coarse)
                 optimiser.zero_grad()
                 (-explained.sum()).backward()
             optimiser.step()
@@ -99,21 +100,25 @@ class Refiner:
                 position.copy_(position.clamp(self.prior.low, self.prior.high))
         return replace(start, position=position.detach(), rotation=wrapped(rotation.detach()))
 
-    def image(self, objects: Objects, view: View) -> Tensor:
-        """The picture of these objects, painted one after the other."""
-        return self.renderer.develop(self.canvases(objects, view)[-1], view)
-
-    def canvases(self, objects: Objects, view: View) -> list[Tensor]:
-        """The canvas after 0, 1, .. objects."""
-        canvases = [self.renderer.blank(view)]
+    def painted(self, pictures: Tensor, view: View, objects: Objects) -> list[Painted]:
+        """The canvas after 0, 1, .. objects, painted one after the other."""
+        painted = [self.model.blank(view)]
         for slot in range(objects.slots):
-            canvases.append(self.renderer.paint(canvases[-1], objects.slot(slot), view))
-        return canvases
+            place = Place(painted[-1].canvas, pictures, view, told=False)
+            painted.append(self.model.paint(place, objects.slot(slot), self.sigma))
+        return painted
+
+    def explained(self, painted: Sequence[Painted], pictures: Tensor, pyramid: float = 0.0) -> Float[Tensor, " batch"]:
+        """log p(x | z) of the last picture, less what the colours of all objects cost, nats; `pyramid` as in
+        `log_likelihood`."""
+        costs = [each.colour_cost for each in painted if each.colour_cost is not None]
+        likelihood = self.model.log_likelihood(painted[-1].image, pictures, self.sigma, pyramid)
+        return likelihood - total(costs) if costs else likelihood
 
     @torch.no_grad()
-    def inference(self, objects: Objects, view: View, rho: Tensor | None = None) -> Inference:
+    def inference(self, pictures: Tensor, view: View, objects: Objects, rho: Tensor | None = None) -> Inference:
         """The objects with their paintings; without a network's `rho`, they are there or not."""
-        images = [self.renderer.develop(canvas, view) for canvas in self.canvases(objects, view)]
+        images = [each.image for each in self.painted(pictures, view, objects)]
         there = objects.presence
         present = replace(objects.masked(), presence=there > 0.5)
         return Inference(present, images, there if rho is None else rho, [], [])

@@ -17,9 +17,7 @@ from torch import Tensor
 
 from air3d.inference.greedy import Inference
 from air3d.inference.refine import Refiner, empty
-from air3d.model.likelihood import log_likelihood
-from air3d.model.prior import Prior
-from renderers.base import Renderer
+from air3d.model.air import Air, Painted, Place
 from scenes.errors import UserError
 from scenes.objects import Objects
 from scenes.view import View
@@ -53,9 +51,9 @@ class SearchConfig:
 class Search(Refiner):
     """Explains batches of pictures by optimisation."""
 
-    def __init__(self, renderer: Renderer, prior: Prior, identities: int, config: SearchConfig, sigma: float) -> None:
-        super().__init__(renderer, prior, sigma, config.refine)
-        self.identities, self.config = identities, config
+    def __init__(self, model: Air, config: SearchConfig, sigma: float) -> None:
+        super().__init__(model, sigma, config.refine)
+        self.identities, self.config = model.posterior.identities, config
 
     def search(self, pictures: Float[Tensor, "picture height width 3"], view: View, max_objects: int) -> Inference:
         """From nothing to at most `max_objects` objects a picture."""
@@ -63,8 +61,8 @@ class Search(Refiner):
         going = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
         for slot in range(max_objects):
             with torch.no_grad():
-                canvas = self.canvases(objects, view)[-1]
-            found, gain = self.propose(canvas, pictures, view)
+                before = self.painted(pictures, view, objects)[-1]
+            found, gain = self.propose(before, pictures, view)
             going = going & ((gain > self.config.price) | (slot < self.prior.min_objects))
             if not going.any():
                 break
@@ -72,28 +70,25 @@ class Search(Refiner):
             for name in ("identity", "position", "rotation"):
                 getattr(objects, name)[going, slot] = getattr(found, name)[going, 0]
             objects = self.refine(pictures, view, objects)
-        return self.inference(objects, view)
+        return self.inference(pictures, view, objects)
 
-    def propose(self, canvas: Tensor, pictures: Tensor, view: View) -> tuple[Objects, Float[Tensor, " picture"]]:
+    def propose(self, before: Painted, pictures: Tensor, view: View) -> tuple[Objects, Float[Tensor, " picture"]]:
         """The one more object that explains most of each picture, and by how many nats more than the canvas does."""
         tries = self.identities * self.config.starts
-        under, each, views = (
-            canvas.repeat_interleave(tries, 0),
-            pictures.repeat_interleave(tries, 0),
-            view.repeat(tries),
-        )
+        under, each = (x.repeat_interleave(tries, 0) for x in (before.canvas, pictures))
+        place = Place(under, each, view.repeat(tries), told=False)
 
-        def image(guess: Objects) -> Tensor:
-            return self.renderer.develop(self.renderer.paint(under, guess, views), views)
+        def paint(guess: Objects) -> list[Painted]:
+            return [self.model.paint(place, guess, self.sigma)]
 
-        guesses = self.descend(self.guesses(len(pictures)), image, each, self.config.steps, FAR, coarse=True)
+        guesses = self.descend(self.guesses(len(pictures)), paint, each, self.config.steps, FAR, coarse=True)
         with torch.no_grad():
-            guesses, explained = self.turned(guesses, image, each)
+            guesses, explained = self.turned(guesses, paint, each)
             best, chosen = explained.view(-1, tries).max(1)
             if self.prior.log_identity is not None:  # beside the even share that the price stands for
                 explained = explained + (self.prior.log_identity + math.log(self.identities))[guesses.identity[:, 0]]
-            before = log_likelihood(self.renderer.develop(canvas, view), pictures, self.sigma)
-        return guesses[chosen + tries * torch.arange(len(pictures), device=chosen.device)], best - before
+            gain = best - self.model.log_likelihood(before.image, pictures, self.sigma)
+        return guesses[chosen + tries * torch.arange(len(pictures), device=chosen.device)], gain
 
     def guesses(self, pictures: int) -> Objects:
         """Every identity from `starts` poses of the prior, for each picture."""
