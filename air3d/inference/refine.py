@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from air3d.inference.greedy import Inference
+from air3d.inference.relight import relit
 from air3d.model.air import Air, Painted, Place
 from air3d.model.policies import total
 from scenes.objects import Objects
@@ -34,9 +35,14 @@ class Refiner:
         self.model, self.prior, self.sigma, self.steps = model, model.prior, sigma, steps
 
     def refined(self, pictures: Float[Tensor, "picture height width 3"], view: View, found: Inference) -> Inference:
-        """A network's predictions with each object turned round and all poses descended; identities and counts stay,
-        and so does how sure it is."""
+        """A network's predictions with each object turned round and all poses descended, in the light that explains
+        them best; identities and counts stay, and so does how sure it is."""
         objects = replace(found.objects, presence=found.objects.presence.float())
+
+        def explained(view: View) -> Tensor:
+            return self.explained(self.painted(pictures, view, objects), pictures)
+
+        view = relit(self.model.world, view, explained, self.steps)
         for slot in range(objects.slots):
             objects = self.turned_among_others(pictures, view, objects, slot)
         return self.inference(pictures, view, self.refine(pictures, view, objects), found.rho)

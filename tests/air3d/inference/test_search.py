@@ -15,12 +15,14 @@ from air3d.evaluation.matching import match
 from air3d.evaluation.metrics import score
 from air3d.inference.greedy import Inference
 from air3d.inference.refine import with_yaw, wrapped
+from air3d.inference.relight import relit
 from air3d.inference.search import Search, SearchConfig
 from air3d.model.likelihood import log_likelihood
 from air3d.training.run import Run
 from renderers.convert import to_numpy
 from scenes.errors import UserError
 from scenes.objects import Objects
+from scenes.view import View
 
 
 def made(tmp_path: Path, *overrides: str, **settings: float) -> tuple[Run, Search]:
@@ -61,6 +63,23 @@ def test_a_sheet_of_paper_over_an_object_does_not_move_it_where_the_model_has_ou
         moved = search.refined(pictures, view, said).objects.position - truth.position
         off[share] = moved.norm(dim=-1).mean()
     assert off[0.01] < 0.5 * off[0.0], off
+
+
+def test_the_light_that_was_misread_is_found_once_the_objects_are(tmp_path: Path) -> None:
+    run, search = made(tmp_path, "scene=tabletop_varied", "scene.vary.table=[0.3,0.4]", refine=60)
+    _, view, truth = example(run, 8, seed=5, count=3)
+    there = replace(truth, presence=truth.presence.float())
+    pictures = run.renderer.render(there, view)
+    misread = replace(view, light=torch.tensor([[0.0, 0.0, 1.0]]).expand(8, 3), diffuse=view.diffuse * 0.7)
+
+    def explained(view: View) -> Tensor:
+        return search.explained(search.painted(pictures, view, there), pictures)
+
+    lit = relit(run.model.world, misread, explained, 60)
+    before, after = ((seen.light * view.light).sum(-1).clamp(-1, 1).acos().rad2deg() for seen in (misread, lit))
+    assert after.mean() < 0.5 * before.mean() and explained(lit).sum() > explained(misread).sum()
+    known, _ = made(tmp_path / "known")
+    assert relit(known.model.world, misread, explained, 60) is misread
 
 
 def test_search_finds_single_objects_and_empty_tables(tmp_path: Path) -> None:
