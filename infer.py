@@ -22,6 +22,7 @@ from air3d.inference.counting import check_counting, predictor
 from air3d.inference.greedy import Predictor
 from air3d.inference.predictions import Predictions, predict
 from air3d.inference.serialization import Serializer, scene_text
+from air3d.report.overlay import save_overlay
 from air3d.report.panels import save_panel
 from air3d.training.checkpoint import load_run
 from air3d.training.run import Run
@@ -77,6 +78,7 @@ def main(settings: DictConfig) -> None:
     scenes = serializer.scenes(predictions, believed, scene.config.view.parts("inferred"))
     out = Path(config.out or Path(config.run) / "inferred")
     show(out, run, images[: config.show], told[: config.show], predictions, counting, given.labels)
+    overlays(out, run, given, believed, predictions, config.show)
     about = {name: getattr(config, name) for name in ("run", "level", "calibration_scenes", "counting")}
     about |= {"max_objects": steps, "catalogue": list(scene.catalogue.kinds)}
     entries = [{**name, **entry} for name, entry in zip(given.names, scenes, strict=True)]
@@ -96,12 +98,13 @@ def main(settings: DictConfig) -> None:
 @dataclass(frozen=True, eq=False)
 class Given:
     """The pictures (uint8, at the network's size), what the network is told of them, what each is called in scenes.json
-    and among files; and the BOP data set that they are of."""
+    and among files, where each is; and the BOP data set that they are of."""
 
     images: np.ndarray
     view: View
     names: list[dict[str, Any]]
     labels: list[str]
+    paths: Sequence[Path]
     bop: BopData | None = None
 
     @property
@@ -116,13 +119,14 @@ def looked_at(pictures: str, scene: Scene) -> Given:
         data = read_bop(pictures, scene.catalogue, scene.configured, size, judged=False)
         names = [{"image_filename": path.name, "scene_id": int(scene_id), "im_id": int(im_id)}
                  for path, (scene_id, im_id) in zip(data.paths, data.ids, strict=True)]  # fmt: skip
-        return Given(data.images, data.view, names, [f"{a:06d}_{b:06d}" for a, b in data.ids.tolist()], data)
+        numbers = [f"{a:06d}_{b:06d}" for a, b in data.ids.tolist()]
+        return Given(data.images, data.view, names, numbers, data.paths, data)
     paths = picture_paths(pictures)
     images = np.stack([read_picture(path, *size) for path in paths])
     view = scene.configured.repeat(len(paths))
     if (Path(pictures) / "scenes.json").is_file():
         view = read_views(pictures, [path.name for path in paths], *size, default=scene.configured)
-    return Given(images, view, [{"image_filename": path.name} for path in paths], labels(paths))
+    return Given(images, view, [{"image_filename": path.name} for path in paths], labels(paths), paths)
 
 
 def write_results(
@@ -148,6 +152,15 @@ def show(
         with atomic(out / f"{name}.glb") as temporary:
             objects = to_numpy(predictions.objects[index])
             temporary.write_bytes(to_glb(objects, run.scene.catalogue, run.scene.layout.table))
+
+
+def overlays(out: Path, run: Run, given: Given, believed: View, predictions: Predictions, number: int) -> None:
+    """Draws on the first pictures, at their own size, what was found on them and how sure that is."""
+    names = run.scene.catalogue.names
+    for row, picture in enumerate(given.paths[:number]):
+        objects, sure = to_numpy(predictions.objects[row]), predictions.rho[row].cumprod(0).tolist()
+        said = [f"{names[k]} {share:.0%}" for k, share in zip(objects.identity[0], sure, strict=True)]
+        save_overlay(out / f"{given.labels[row]}_found.png", picture, objects, believed[row], run.renderer, said)
 
 
 if __name__ == "__main__":

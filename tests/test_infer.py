@@ -62,7 +62,8 @@ def test_what_stands_where_and_how_sure(tables, tmp_path, capsys):
             else:
                 assert entry["rotation"] is region["rotation"] is None
     assert len(inside) > 50 and np.mean(inside) > 0.8 and np.mean(turned) > 0.75, "nine tenths, of not very many"
-    assert {path.name for path in tmp_path.iterdir()} == {"scenes.json", "steps.png", "00.glb", "01.glb", "02.glb"}
+    drawn = {f"0{index}{ending}" for index in range(3) for ending in (".glb", "_found.png")}
+    assert {path.name for path in tmp_path.iterdir()} == {"scenes.json", "steps.png", *drawn}
     said = capsys.readouterr().out
     assert "59.png: " in said and "turned" in said and "90% regions" in said
 

@@ -1,0 +1,78 @@
+"""What was found, drawn on the picture at its own size: the outline of every object that is seen, and its label."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from air3d.files import atomic
+from renderers.base import Renderer
+from renderers.convert import to_torch
+from renderers.visibility import owned_pixels
+from scenes.objects import Objects
+from scenes.pictures import open_picture
+from scenes.view import View
+
+LARGEST = 1600
+"""Pixels along a side; what is larger is averaged down."""
+
+LINE, LETTERS = 200, 32
+"""The longer side is so many times as long as a line is wide, or a letter high."""
+
+GREEN, TURN = 0.33, 0.618
+"""Shares of the circle of hues: of the first object, and from one to the next, so that none is near another."""
+
+
+def save_overlay(
+    path: Path, picture: Path, objects: Objects, view: View, renderer: Renderer, labels: Sequence[str]
+) -> None:
+    """Draws the objects (numpy, one picture) on a picture from a file and writes that, atomically, as PNG.
+
+    view: of the picture, at any size of its proportions; labels: of the objects, slot by slot."""
+    shown = open_picture(picture, upright=True).convert("RGB")
+    shown.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
+    drawn = draw_overlay(shown, objects, resized(view, shown.height, shown.width), renderer, labels)
+    with atomic(path) as temporary:
+        drawn.save(temporary, "PNG")
+
+
+def draw_overlay(
+    picture: Image.Image, objects: Objects, view: View, renderer: Renderer, labels: Sequence[str]
+) -> Image.Image:
+    """The picture (of the view's size) with the objects on it; those of which nothing is seen are not drawn."""
+    picture, side = picture.copy(), max(picture.size)
+    pen, font, line = ImageDraw.Draw(picture), ImageFont.load_default(max(9, side // LETTERS)), max(1, side // LINE)
+    owned = owned_pixels(renderer, to_torch(objects.masked()), to_torch(view))[0].cpu().numpy()
+    seen = [slot for slot in range(objects.slots) if objects.presence[0, slot] > 0.5 and owned[slot].any()]
+    for slot in seen:
+        ink = tuple(round(255 * x) for x in colorsys.hsv_to_rgb((GREEN + TURN * slot) % 1, 0.9, 1.0))
+        picture.paste(ink, mask=outline(owned[slot], line))
+    for slot in seen:  # over all outlines
+        (top, *_), columns = owned[slot].any(1).nonzero()[0], owned[slot].any(0).nonzero()[0]
+        at = (columns[0] + columns[-1]) / 2, top - font.size / 2
+        pen.text(at, labels[slot], "white", font, anchor="ms", stroke_width=line, stroke_fill="black")
+    return picture
+
+
+def outline(mask: np.ndarray, width: int) -> Image.Image:
+    """The border of a mask [height, width], so many pixels wide to either side."""
+    solid = Image.fromarray(mask.astype(np.uint8) * 255)
+    outer, inner = (
+        solid.filter(ImageFilter.MaxFilter(2 * width + 1)),
+        solid.filter(ImageFilter.MinFilter(2 * width + 1)),
+    )
+    return Image.fromarray(np.asarray(outer) - np.asarray(inner))
+
+
+def resized(view: View, height: int, width: int) -> View:
+    """The same cameras with pictures of another size, before a black table."""
+    across, down = width / view.width, height / view.height
+    scale, half = np.array([across, down, across, down]), np.array([0.0, 0.0, 0.5, 0.5])
+    lens = (np.asarray(view.intrinsics) + half) * scale - half
+    bare = np.zeros((len(view), 3), np.asarray(view.intrinsics).dtype)
+    return replace(view, intrinsics=lens.astype(bare.dtype), background=bare, height=height, width=width)
