@@ -50,7 +50,7 @@ def compare_identities(
     Of an identity that explains less than others do even in its likeliest yaw, no other one is painted.
     """
     given = posterior, proposal, closeup, view
-    tries = Started(*given, gains, sigma) if posterior.config.region else Hypotheses(*given)
+    tries = Started(*given, gains, sigma) if posterior.config.starts else Hypotheses(*given)
     every = torch.arange(posterior.identities, device=closeup.device).expand(len(closeup), -1)
     turning, values = every, torch.zeros_like(tries.cost)
     if posterior.identities > TURNED:

@@ -23,7 +23,8 @@ class PosteriorConfig:
     `beta`: how much less the bound teaches a place of which it is surer, as `supervised.beta` for labels: 0 to 1.
     `candidates`: how many places a step considers; the one where an object is likeliest is attended to.
     `region`: whether it considers besides them the middle of the connected region around the most unexplained one. Then
-    the one is attended to where what is likeliest there explains most, and hypotheses begin there, too.
+    the one is attended to where what is likeliest there explains most.
+    `starts`: whether identities that are compared begin where attention fell, too.
 
     `residual=False` hides from it what has been painted, and with it what is left: it can only count in its head.
     Then it should have a `query`: without one it looks for the same at every step.
@@ -45,6 +46,7 @@ class PosteriorConfig:
     beta: float = 0.0
     candidates: int = 1
     region: bool = False
+    starts: bool = False
     residual: bool = True
     query: bool = False
 

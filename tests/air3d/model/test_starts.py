@@ -19,7 +19,7 @@ from air3d.model.hypotheses import Hypotheses
 from air3d.model.starts import Started, attended_places
 from scenes.mesh import build
 
-SETTINGS = ("scene=tabletop", "model.candidates=2", "model.region=true", "model.standing=true")
+SETTINGS = ("scene=tabletop", "model.candidates=2", "model.starts=true", "model.standing=true")
 
 
 def tries(model: Air, step: Step) -> tuple[Hypotheses, Started]:
