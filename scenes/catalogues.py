@@ -17,14 +17,15 @@ MESHES = "meshes"
 FILE = "catalogue.npz"
 """What a run and a data set keep of such a catalogue."""
 
-RESTING = ("upright", "stable")
+RESTING = ("upright", "stable", "placed")
 
 
 @dataclass
 class CatalogueConfig:
     """catalogue: a name of ours, or `meshes`: those in the folder (or the file that `save_catalogue` wrote) `meshes`.
-    resting: upright, or stable, on every face of probability least_weight or more; triangles: most of one mesh; up: the
-    axis of all files that points up, None: by the rules of `scenes.meshes.units`."""
+    resting: upright; stable, on every face of probability least_weight or more; placed, on each of them as often;
+    triangles: most of one mesh; up: the axis of all files that points up, None: by the rules of `scenes.meshes.units`.
+    """
 
     catalogue: str = "crockery"
     meshes: str | None = None

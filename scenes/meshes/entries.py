@@ -40,7 +40,8 @@ BEHIND = 0.02
 @dataclass(frozen=True)
 class Reading:
     """How meshes are read. up: axis of all files that points up, null: by the rules of `units.up_axis`; triangles: most
-    of one mesh; resting: upright, or on all faces that are stable with a probability of least_weight or more."""
+    of one mesh; resting: upright; or on all faces that are stable with a probability of least_weight or more, with that
+    (stable) or as often on each (placed)."""
 
     up: str | None = None
     triangles: int = 500
@@ -189,6 +190,8 @@ def entries(prepared: Prepared, told: Override, reading: Reading) -> tuple[list[
         standing = [each for each in standing if each.face in told.rest]
         total = sum(each.weight for each in standing)
         standing = [replace(each, weight=each.weight / total) for each in standing]
+    if reading.resting == "placed":
+        standing = [replace(each, weight=1 / len(standing)) for each in standing]
     if told.symmetry is not None and standing[0].face == 0:
         standing[0] = replace(standing[0], symmetry=told.symmetry)
     return standing, said

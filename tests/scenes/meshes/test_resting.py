@@ -172,6 +172,8 @@ def test_a_folders_meshes_stand_on_all_their_faces(tmp_path: Path):
     read = partial(understand, tmp_path, Reading(up="z", resting="stable"))
     assert [round(mesh.weight, 2) for mesh in read().catalogue.meshes] == [0.56, 0.32, 0.12]
     assert [mesh.face for mesh in understand(tmp_path, Reading(up="z")).catalogue.meshes] == [0]
+    placed = understand(tmp_path, Reading(up="z", resting="placed")).catalogue.meshes
+    assert [(mesh.face, mesh.weight) for mesh in placed] == [(face, pytest.approx(1 / 3)) for face in range(3)]
     (tmp_path / "meshes.yaml").write_text("box.ply: {rest: [0, 2]}")
     meshes = read().catalogue.meshes
     assert [(mesh.face, round(mesh.weight, 2)) for mesh in meshes] == [(0, 0.82), (2, 0.18)]
