@@ -14,6 +14,7 @@ from air3d.inference.greedy import Inference
 from air3d.inference.relight import relit
 from air3d.model.air import Air, Painted, Place
 from air3d.model.policies import total
+from air3d.model.proposal import FORGIVING
 from scenes.objects import Objects
 from scenes.view import View
 
@@ -38,14 +39,18 @@ class Refiner:
         """A network's predictions with each object turned round and all poses descended, in the light that explains
         them best; identities and counts stay, and so does how sure it is."""
         objects = replace(found.objects, presence=found.objects.presence.float())
+        view = self.lit(pictures, view, objects)
+        for slot in range(objects.slots):
+            objects = self.turned_among_others(pictures, view, objects, slot)
+        return self.inference(pictures, view, self.refine(pictures, view, objects), found.rho)
+
+    def lit(self, pictures: Float[Tensor, "picture height width 3"], view: View, objects: Objects) -> View:
+        """The view in the light that explains these objects best, where it is inferred."""
 
         def explained(view: View) -> Tensor:
             return self.explained(self.painted(pictures, view, objects), pictures)
 
-        view = relit(self.model.world, view, explained, self.steps)
-        for slot in range(objects.slots):
-            objects = self.turned_among_others(pictures, view, objects, slot)
-        return self.inference(pictures, view, self.refine(pictures, view, objects), found.rho)
+        return relit(self.model.world, view, explained, self.steps)
 
     @torch.no_grad()
     def turned_among_others(self, pictures: Tensor, view: View, objects: Objects, slot: int) -> Objects:
@@ -114,11 +119,14 @@ class Refiner:
             painted.append(self.model.paint(place, objects.slot(slot), self.sigma))
         return painted
 
-    def explained(self, painted: Sequence[Painted], pictures: Tensor, pyramid: float = 0.0) -> Float[Tensor, " batch"]:
-        """log p(x | z) of the last picture, less what the colours of all objects cost, nats; `pyramid` as in
-        `log_likelihood`."""
+    def explained(self, painted: Sequence[Painted], pictures: Tensor, coarse: float = 0.0) -> Float[Tensor, " batch"]:
+        """log p(x | z) of the last picture, less what the colours of all objects cost, nats. `coarse`, 0 to 1: how far
+        what is far off pulls, too, by a pyramid (`log_likelihood`); or where there are outliers, which do not, by more
+        noise."""
         costs = [each.colour_cost for each in painted if each.colour_cost is not None]
-        likelihood = self.model.log_likelihood(painted[-1].image, pictures, self.sigma, pyramid)
+        bounded = self.model.world.states.outliers > 0
+        sigma = self.sigma ** (1 - coarse) * FORGIVING**coarse if bounded else self.sigma
+        likelihood = self.model.log_likelihood(painted[-1].image, pictures, sigma, 0.0 if bounded else coarse)
         return likelihood - total(costs) if costs else likelihood
 
     @torch.no_grad()
