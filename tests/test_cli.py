@@ -1,4 +1,4 @@
-"""What --help says."""
+"""What --help says, and which choices go together."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from air3d import cli
 from air3d.cli import written_out
 from air3d.mistakes import choices
+from air3d.training.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -71,3 +73,14 @@ def test_a_folder_alone_is_one_of_meshes_to_the_preview(tmp_path: Path) -> None:
     assert written_out("preview", [str(tmp_path)]) == ["scene=meshes", f"scene.meshes='{tmp_path}'"]
     assert written_out("train", [str(tmp_path)]) == [str(tmp_path)]
     assert written_out("preview", ["side=128", "--help"]) == ["side=128", "--help"]
+
+
+@pytest.mark.parametrize("scene", sorted(path.stem for path in (ROOT / "configs" / "scene").glob("*.yaml")))
+@pytest.mark.parametrize("group", ["supervised", "ablation", "gradient"])
+def test_every_scene_can_be_trained_in_every_way(scene: str, group: str) -> None:
+    """A scene's recipe and what a choice of another group needs do not contradict each other."""
+    model = ["model=supervised"] if group == "supervised" else []
+    for choice in sorted(path.stem for path in (ROOT / "configs" / group).glob("*.yaml")):
+        words = [f"scene={scene}", *model, f"{group}={choice}", "run_dir=runs/none"]
+        words += ["scene.meshes=somewhere"] if scene.startswith("meshes") else []
+        assert cli.typed(cli.compose("train", words), Config).scene.name == scene
