@@ -46,7 +46,8 @@ def draw_overlay(
 ) -> Image.Image:
     """The picture (of the view's size) with the objects on it; those of which nothing is seen are not drawn."""
     picture, side = picture.copy(), max(picture.size)
-    pen, font, line = ImageDraw.Draw(picture), ImageFont.load_default(max(9, side // LETTERS)), max(1, side // LINE)
+    line, height = max(1, side // LINE), max(9, side // LETTERS)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(height)
     owned = owned_pixels(renderer, to_torch(objects.masked()), to_torch(view))[0].cpu().numpy()
     seen = [slot for slot in range(objects.slots) if objects.presence[0, slot] > 0.5 and owned[slot].any()]
     for slot in seen:
@@ -54,7 +55,7 @@ def draw_overlay(
         picture.paste(ink, mask=outline(owned[slot], line))
     for slot in seen:  # over all outlines
         (top, *_), columns = owned[slot].any(1).nonzero()[0], owned[slot].any(0).nonzero()[0]
-        at = (columns[0] + columns[-1]) / 2, top - font.size / 2
+        at = (columns[0] + columns[-1]) / 2, top - height / 2
         pen.text(at, labels[slot], "white", font, anchor="ms", stroke_width=line, stroke_fill="black")
     return picture
 
