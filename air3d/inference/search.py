@@ -16,13 +16,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from air3d.inference.greedy import Inference
-from air3d.inference.proposals import proposals
+from air3d.inference.proposals import PLACES, proposals
 from air3d.inference.refine import Refiner, empty
 from air3d.model.air import Air, Painted, Place
-from air3d.model.batches import tree_map
+from air3d.model.batches import concatenate, tree_map
 from scenes.errors import UserError
 from scenes.objects import Objects
 from scenes.view import View
+
+ROWS = 1000
+"""Tries that are painted at once: as many canvases with their gradients fill some gigabytes at 128 pixels."""
 
 FAR = (0.02, 0.2)
 """First steps of Adam, metres and radians, for a pose that is a guess."""
@@ -60,7 +63,13 @@ class Search(Refiner):
         self.identities, self.config, self.proposed = model.posterior.identities, config, proposed
 
     def search(self, pictures: Float[Tensor, "picture height width 3"], view: View, max_objects: int) -> Inference:
-        """From nothing to at most `max_objects` objects a picture."""
+        """From nothing to at most `max_objects` objects a picture; `ROWS` tries at once, for each has a canvas."""
+        tries = self.identities * (PLACES if self.proposed else self.config.starts)
+        parts = torch.arange(len(pictures)).split(max(1, ROWS // tries))
+        return concatenate([self.searched(pictures[part], view[part], max_objects) for part in parts])
+
+    def searched(self, pictures: Tensor, view: View, max_objects: int) -> Inference:
+        """A few pictures at once."""
         objects = empty(len(pictures), max_objects, pictures.device)
         going = torch.ones(len(pictures), dtype=torch.bool, device=pictures.device)
         for slot in range(max_objects):

@@ -83,8 +83,9 @@ def test_the_light_that_was_misread_is_found_once_the_objects_are(tmp_path: Path
     assert relit(known.model.world, misread, explained, 60) is misread
 
 
-def test_search_finds_single_objects_and_empty_tables(tmp_path: Path) -> None:
-    run, search = made(tmp_path, "scene.max_objects=1", refine=20)
+def test_search_finds_single_objects_and_empty_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("air3d.inference.search.ROWS", 100)  # three pictures at once, of eight
+    run, search = made(tmp_path, "scene.max_objects=1", refine=20, starts=8)
     pictures, view, truth = example(run, 8, seed=7)
     torch.manual_seed(0)
     found = search.search(pictures, view, 2)
