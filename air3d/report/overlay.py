@@ -48,7 +48,8 @@ def draw_overlay(
     picture, side = picture.copy(), max(picture.size)
     line, height = max(1, side // LINE), max(9, side // LETTERS)
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(height)
-    owned = owned_pixels(renderer, to_torch(objects.masked()), to_torch(view))[0].cpu().numpy()
+    device = next(renderer.buffers()).device
+    owned = owned_pixels(renderer, to_torch(objects.masked(), device), to_torch(view, device))[0].cpu().numpy()
     seen = [slot for slot in range(objects.slots) if objects.presence[0, slot] > 0.5 and owned[slot].any()]
     for slot in seen:
         ink = tuple(round(255 * x) for x in colorsys.hsv_to_rgb((GREEN + TURN * slot) % 1, 0.9, 1.0))
