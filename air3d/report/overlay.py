@@ -1,4 +1,4 @@
-"""What was found, drawn on the picture at its own size: the outline of every object that is seen, and its label."""
+"""What was found, drawn on the picture: the outline of every object that is seen, and its label."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from scenes.objects import Objects
 from scenes.pictures import open_picture
 from scenes.view import View
 
-LARGEST = 1600
-"""Pixels along a side; what is larger is averaged down."""
+SMALLEST, LARGEST = 320, 1600
+"""Pixels along the longer side; what is smaller is enlarged, pixel by pixel, and what is larger averaged down."""
 
 LINE, LETTERS = 200, 32
 """The longer side is so many times as long as a line is wide, or a letter high."""
@@ -36,6 +36,8 @@ def save_overlay(
     view: of the picture, at any size of its proportions; labels: of the objects, slot by slot."""
     shown = open_picture(picture, upright=True).convert("RGB")
     shown.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
+    times = -(-SMALLEST // max(shown.size))
+    shown = shown.resize((times * shown.width, times * shown.height), Image.Resampling.NEAREST)
     drawn = draw_overlay(shown, objects, resized(view, shown.height, shown.width), renderer, labels)
     with atomic(path) as temporary:
         drawn.save(temporary, "PNG")

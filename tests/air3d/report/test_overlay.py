@@ -43,6 +43,10 @@ def test_a_picture_is_drawn_on_at_its_own_size_and_stays_as_it_is(tmp_path: Path
     drawn = np.asarray(Image.open(tmp_path / "found.png"))
     changed = (drawn != (90, 60, 30)).any(-1)
     assert drawn.shape == (320, 320, 3) and 0.005 < changed.mean() < 0.5 and given.read_bytes() == before
+    Image.new("RGB", (40, 40)).save(given)
+    save_overlay(tmp_path / "small.png", given, truth, view, run.renderer, labels)
+    assert Image.open(tmp_path / "small.png").size == (320, 320)  # nobody sees anything at 40
+    Image.new("RGB", (320, 320), (90, 60, 30)).save(given)
     truth.presence[:] = False
     save_overlay(tmp_path / "nothing.png", given, truth, view, run.renderer, labels)
     assert (np.asarray(Image.open(tmp_path / "nothing.png")) == (90, 60, 30)).all()
