@@ -155,7 +155,7 @@ def show(
 
 
 def overlays(out: Path, run: Run, given: Given, believed: View, predictions: Predictions, number: int) -> None:
-    """Draws on the first pictures, at their own size, what was found on them and how sure that is."""
+    """Draws on the first pictures what was found on them and how sure that is."""
     names = run.scene.catalogue.names
     for row, picture in enumerate(given.paths[:number]):
         objects, sure = to_numpy(predictions.objects[row]), predictions.rho[row].cumprod(0).tolist()

@@ -41,12 +41,8 @@ def look(around, position, turn, move, factor, middle, height, width, corner, sh
         u, v = right - np.float32(col), down - np.float32(row)
         here, across = row * np.int32(width) + col, np.int32(col + 1 < width)
         below = np.int32(width) if row + 1 < height else np.int32(0)
-        corner[0, r], corner[1, r], corner[2, r], corner[3, r] = (
-            here,
-            here + across,
-            here + below,
-            here + below + across,
-        )
+        corner[0, r], corner[1, r] = here, here + across
+        corner[2, r], corner[3, r] = here + below, here + below + across
         share[0, r], share[1, r], share[2, r], share[3, r] = (ONE - u) * (ONE - v), u * (ONE - v), (ONE - u) * v, u * v
 
 
