@@ -54,7 +54,7 @@ def main(config: DictConfig) -> None:
     bound = partial(run.model.elbo, sigma=sigma) if settings.model is None else None
     evaluation = evaluate_scenes(
         explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible, run.model.latents,
-        catalogue.kind_of.tolist(),
+        catalogue.kind_of.tolist(), once=settings.model is not None,
     )  # fmt: skip
     evaluation.metrics |= of_worlds(run, evaluation, scenes, painted_under, settings.batch_size)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
@@ -117,7 +117,7 @@ def explainer(settings: EvaluateConfig, run: Run, steps: int) -> Explain:
     network = partial(predictor(settings.counting, sigma), run.model, steps=steps)
     if settings.model is None:
         return network
-    search = Search(run.model, settings.model, sigma, settings.init == "proposals")
+    search = Search(run.model, run.scene.catalogue, settings.model, sigma)
     if settings.init == "air":
         believed = run.model.world.believed
         return lambda pictures, view: search.refined(pictures, believed(pictures, view), network(pictures, view))

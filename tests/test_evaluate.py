@@ -83,7 +83,7 @@ def test_a_data_set_is_judged_and_another_scenes_refused(run_dir, tmp_path):
             evaluate(f"run={run_dir}", f"data={data}", f"out={out}")
 
 
-@pytest.mark.parametrize("init", ["random", "air"])
+@pytest.mark.parametrize("init", ["scan", "air"])
 def test_optimisation(tmp_path: Path, capsys: pytest.CaptureFixture[str], init: str) -> None:
     run = f"run={ROOT / 'pretrained' / 'single_object'}"
     words = ["model=direct", f"init={init}", "model.starts=1", "model.steps=4", "model.refine=2", f"out={tmp_path}"]

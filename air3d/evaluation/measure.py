@@ -50,11 +50,12 @@ class Measured:
 @dataclass
 class Evaluation(Measured):
     """`metrics` for JSON, and scene by scene what plots and panels need. `visible`: whether each true rotation is;
-    `latents`: what was measured of each object."""
+    `latents`: what was measured of each object; `found`: all that was made of the pictures, where it was to be kept."""
 
     metrics: dict[str, Any]
     visible: Bool[np.ndarray, "batch true_slot"] | None
     latents: Sequence[type[Latent]] = LATENTS
+    found: Inference | None = None
 
 
 @torch.no_grad()
@@ -67,15 +68,18 @@ def evaluate_scenes(
     visible: Bool[np.ndarray, "batch true_slot"] | None = None,
     latents: Sequence[type[Latent]] = LATENTS,
     kinds: Sequence[int] = (),
+    once: bool = False,
 ) -> Evaluation:
     """Every metric of `metrics.score`, reconstruction error, ELBO and time, for all scenes and per true count.
 
     `visible`, `symmetry`, `latents` and `kinds` as in `score`. `explain` is the pass whose time is taken (wall clock,
     after one batch that warms up compilers and caches); the bound is computed apart and costs nothing in
-    `milliseconds_per_image`.
+    `milliseconds_per_image`. `once`: no picture is explained twice, neither here nor for those who show it, because
+    it takes seconds.
     """
-    explain(scenes.images[:batch_size], scenes.view[:batch_size])
-    batches, seconds = [], 0.0
+    if not once:
+        explain(scenes.images[:batch_size], scenes.view[:batch_size])
+    batches, kept, seconds = [], [], 0.0
     for start in range(0, len(scenes.images), batch_size):
         pictures, view = scenes.images[start : start + batch_size], scenes.view[start : start + batch_size]
         before = clock(pictures)
@@ -84,6 +88,7 @@ def evaluate_scenes(
         squared = (found.reconstruction - pictures).square().flatten(1).mean(1)
         elbo = bound(pictures, view) if bound is not None else torch.full((len(pictures),), torch.nan)
         batches.append(Measured(found.objects, found.rho, squared, elbo))
+        kept += [found] * once
     measured = tree_map(lambda tensor: tensor.cpu(), concatenate(batches))
     metrics = of_scenes(measured, scenes.truth, symmetry, visible, latents, kinds) | {
         "detected_within_m": DETECTED_WITHIN,
@@ -93,7 +98,8 @@ def evaluate_scenes(
         "max_objects": measured.rho.shape[1],
     }
     metrics["by_count"] = by_count(measured, scenes.truth, symmetry, visible, latents, kinds)
-    return Evaluation(**vars(measured), metrics=metrics, visible=visible, latents=latents)
+    all_found = concatenate(kept) if once else None
+    return Evaluation(**vars(measured), metrics=metrics, visible=visible, latents=latents, found=all_found)
 
 
 def clock(pictures: Tensor) -> float:

@@ -46,7 +46,7 @@ class EvaluateConfig:
     max_objects: int | None = None
     importance_samples: int | None = None
     model: SearchConfig | None = None
-    init: str = "random"
+    init: str = "scan"
     counting: str = "presence"
     batch_size: int = 100
     device: str = "cpu"
@@ -56,12 +56,10 @@ class EvaluateConfig:
         for name in ("scenes", "max_objects", "importance_samples", "batch_size"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UserError(f"{name}={value}: give at least 1")
-        if self.init not in ("random", "air", "proposals"):
-            raise UserError(
-                f"init={self.init}: random, air for the network's predictions, or proposals for what it tries"
-            )
-        if self.init != "random" and self.model is None:
-            raise UserError(f"init={self.init} is for model=direct: give both")
+        if self.init not in ("scan", "air"):
+            raise UserError(f"init={self.init}: scan, every pose of a grid, or air, the network's predictions")
+        if self.init == "air" and self.model is None:
+            raise UserError("init=air is for model=direct: give both")
         check_counting(self.counting)
         if self.counting == "likelihood" and self.model is not None and self.init != "air":
             raise UserError(

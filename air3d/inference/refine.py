@@ -93,7 +93,8 @@ class Refiner:
         rates: tuple[float, float],
         coarse: bool = False,
     ) -> Objects:
-        """Adam on positions and rotations, each picture's error its own; `coarse` begins with the whole pyramid."""
+        """Adam on positions and rotations, each picture's error its own; `coarse` begins with more
+        noise, where outliers would pull nothing otherwise."""
         position, rotation = (x.clone().requires_grad_() for x in (start.position, start.rotation))
         groups = [{"params": [x], "lr": rate} for x, rate in zip((position, rotation), rates, strict=True)]
         optimiser = torch.optim.Adam(groups, betas=(0.9, 0.95))
@@ -120,13 +121,11 @@ class Refiner:
         return painted
 
     def explained(self, painted: Sequence[Painted], pictures: Tensor, coarse: float = 0.0) -> Float[Tensor, " batch"]:
-        """log p(x | z) of the last picture, less what the colours of all objects cost, nats. `coarse`, 0 to 1: how far
-        what is far off pulls, too, by a pyramid (`log_likelihood`); or where there are outliers, which do not, by more
-        noise."""
+        """log p(x | z) of the last picture, less what the colours of all objects cost, nats; `coarse`, 0 to 1: how far
+        the pixel noise is that by which what is far off pulls, too."""
         costs = [each.colour_cost for each in painted if each.colour_cost is not None]
-        bounded = self.model.world.states.outliers > 0
-        sigma = self.sigma ** (1 - coarse) * FORGIVING**coarse if bounded else self.sigma
-        likelihood = self.model.log_likelihood(painted[-1].image, pictures, sigma, 0.0 if bounded else coarse)
+        sigma = self.sigma ** (1 - coarse) * FORGIVING**coarse
+        likelihood = self.model.log_likelihood(painted[-1].image, pictures, sigma)
         return likelihood - total(costs) if costs else likelihood
 
     @torch.no_grad()

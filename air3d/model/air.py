@@ -213,13 +213,11 @@ class Air(nn.Module):
         image: Float[Tensor, "batch height width 3"],
         pictures: Float[Tensor, "batch height width 3"],
         sigma: float,
-        pyramid: float = 0.0,
     ) -> Float[Tensor, " batch"]:
-        """log p(x | z) of what was painted, nats; `pyramid`: see `likelihood.log_likelihood`. What outliers cost is
-        bounded, and has none."""
+        """log p(x | z) of what was painted, nats."""
         if share := self.world.states.outliers:
             return log_likelihood_with_outliers(image, pictures, sigma, share)
-        return log_likelihood(image, pictures, sigma, pyramid)
+        return log_likelihood(image, pictures, sigma)
 
     @torch.no_grad()
     def shown(self, before: Painted, objects: Objects, pictures: Tensor, believed: View) -> Painted:

@@ -15,6 +15,7 @@ from air3d.evaluation.matching import DETECTED_WITHIN, match
 from air3d.evaluation.measure import Evaluation, Explain, Scenes
 from air3d.evaluation.metrics import error_key
 from air3d.files import write_json
+from air3d.model.batches import select_rows
 from air3d.model.latents import LATENTS, Latent
 from air3d.report import plots
 from air3d.report.field_figures import field_lines
@@ -48,7 +49,8 @@ def write_evaluation(
     plots.position_error_histogram(folder / "position_error.png", pairs.distance, DETECTED_WITHIN)
     names = catalogue.names
     for name, chosen in {"examples": _examples(truth, 8), **_extremes(evaluation.squared_error)}.items():
-        shown = explain(scenes.images[chosen], scenes.view[chosen])
+        again = evaluation.found is None
+        shown = explain(scenes.images[chosen], scenes.view[chosen]) if again else select_rows(evaluation.found, chosen)
         save_panel(folder / f"{name}.png", scenes.images[chosen], shown, truth[chosen.numpy()], names)
     write_records(folder, evaluation, pairs, names, catalogue.symmetries)
     write_json(folder / "metrics.json", {**(about or {}), **metrics})  # last: who sees it finds the pictures too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from cheating import judged
 
 from air3d.evaluation.measure import Scenes, evaluate_scenes
@@ -34,3 +35,10 @@ def test_without_a_bound_there_is_no_elbo(cheated):
     scenes, oracle, _ = cheated
     few = Scenes(scenes.images[:2], scenes.truth[:2], scenes.view[:2])
     assert evaluate_scenes(oracle, few, [1, 1, 1, 1]).metrics["elbo"] is None
+
+
+def test_what_takes_long_is_explained_once_and_kept(cheated):
+    scenes, oracle, evaluation = cheated
+    before, again = oracle.calls, evaluate_scenes(oracle, scenes, [1, 1, 1, 1], batch_size=4, once=True)
+    assert oracle.calls == before + 3 and evaluation.found is None and again.found is not None
+    assert torch.equal(again.found.objects.position, again.objects.position) and len(again.found.rho) == 10

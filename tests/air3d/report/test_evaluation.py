@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from cheating import judged
@@ -23,6 +24,11 @@ def test_what_is_written(tmp_path: Path) -> None:
     pictures = {path.name for path in tmp_path.glob("*.png") if Image.open(path).size[0] > 100}
     drawn = ("count_confusion", "count_accuracy_by_count", "position_error", "examples", "best", "median", "worst")
     assert pictures == {f"{name}.png" for name in drawn}
+    calls, kept = oracle.calls, replace(evaluation, found=oracle(scenes.images, scenes.view))
+    write_evaluation(tmp_path / "kept", kept, oracle, scenes, scene.catalogue)
+    assert oracle.calls == calls + 1, "what was kept is not explained again"
+    for name in ("examples", "worst"):
+        assert (tmp_path / "kept" / f"{name}.png").read_bytes() == (tmp_path / f"{name}.png").read_bytes()
     rows, objects = (read_csv(tmp_path / name) for name in ("scenes.csv", "objects.csv"))
     assert [int(row["objects"]) for row in rows] == truth.count.tolist()
     assert [row["scene"] for row in rows if row["objects"] != row["inferred"]] == ["0"]
