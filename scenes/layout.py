@@ -179,6 +179,11 @@ def _stands(catalogue: Catalogue, kind: int, rng: np.random.Generator) -> int:
     return int(entries[0] if len(entries) == 1 else rng.choice(entries, p=weights / weights.sum()))
 
 
+def too_close(one: shapely.Polygon, other: shapely.Polygon, gap: float) -> bool:
+    """Whether two footprints are nearer than the gap, or without one have more in common than a border."""
+    return one.distance(other) < gap or (gap == 0 and one.intersection(other).area > 0)
+
+
 def _place(
     layout: Layout, mesh: Mesh, identity: int, camera: Camera, rng: np.random.Generator, scene: list[_Placed]
 ) -> _Placed | None:
@@ -193,7 +198,7 @@ def _place(
         return None
     near = [o for o in scene if np.hypot(*(o.position - position)[:2]) < o.radius + mesh.radius + layout.gap]
     footprint = shapely.Polygon(outline)
-    if any(footprint.distance(other.footprint) < layout.gap for other in near):
+    if any(too_close(footprint, other.footprint, layout.gap) for other in near):
         return None
     corners = np.concatenate([mesh.hull[:, :2] @ turn + position[:2], mesh.hull[:, 2:] + position[2]], 1)
     seen = camera.project(corners)[:, :2]

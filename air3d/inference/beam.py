@@ -18,6 +18,9 @@ from air3d.model.air import Air, Place
 from air3d.model.footprints import Footprints
 from scenes.objects import Objects
 
+SQUEEZED = 0.01
+"""How far the circles of two objects may overlap, metres: their places are not refined yet."""
+
 Sets = list[tuple[int, ...]]
 """Sets of candidates by their rows, in the order in which they were found."""
 
@@ -78,7 +81,8 @@ def possible_beside(footprints: Footprints, candidates: Objects) -> Bool[Tensor,
     one = torch.arange(number, device=candidates.identity.device).repeat_interleave(number)
     other = one.view(number, number).mT.flatten()
     identity, place = candidates.identity[:, 0], candidates.position[:, 0, :2]
-    return footprints.apart(identity[one], place[one], identity[other], place[other]).view(number, number)
+    apart = footprints.apart(identity[one], place[one], identity[other], place[other], SQUEEZED)
+    return apart.view(number, number)
 
 
 def several(table: Place, canvases: Tensor) -> Place:

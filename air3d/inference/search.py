@@ -1,15 +1,15 @@
 """`model=direct`: every picture is explained by the renderer alone.
 
 Every identity is tried everywhere on the empty table (`scan`). The best poses are descended, and of those the sets that
-explain the picture best are put together (`beam`). These are refined in the light that they tell of, and the best one
-is kept. No network is asked, but for the light where that is inferred. `init=air` leaves out the search: a network's
+explain the picture best are put together (`beam`). These are refined in the light that they tell of, the best one is
+kept, and what may stand beside it is looked for again, until nothing is better. No network is asked, but for the light where that is inferred. `init=air` leaves out the search: a network's
 objects are turned round, each among the others, and refined (`refine`).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from air3d.inference.beam import best_sets, several
 from air3d.inference.greedy import Inference
-from air3d.inference.refine import Refiner
+from air3d.inference.refine import Refiner, empty
 from air3d.inference.scan import Grid, scanned
 from air3d.model.air import Air, Painted, Place
 from air3d.model.batches import concatenate, select_rows
@@ -36,8 +36,8 @@ FAR = (0.01, 0.1)
 REFINED = 8
 """Sets of objects whose poses and light are refined."""
 
-ROUNDS = 2
-"""Searches, the second in the light that the first has found."""
+ROUNDS = 5
+"""Scans at most, each beside what the one before has found and in its light."""
 
 
 @dataclass
@@ -78,18 +78,36 @@ class Search(Refiner):
         return concatenate([self.searched(pictures[row], view[row], max_objects) for row in rows])
 
     def searched(self, picture: Float[Tensor, "1 height width 3"], view: View, max_objects: int) -> Inference:
-        """One picture. Where its light is inferred, it is searched again in the light that was found."""
+        """One picture, as long as another scan, beside the objects that were found and in their light, makes it better
+        by more than an object must be worth."""
+        objects, possible = empty(1, max_objects, picture.device), []
+        with torch.no_grad():
+            best = self.worth(picture, view, objects)
         for _ in range(ROUNDS):
             table = Place(self.model.blank(view).canvas, picture, view, told=False)
-            guesses = scanned(self.model, self.grid, table, self.sigma, self.config.starts)
-            candidates = self.descended(table, guesses)
-            sets = best_sets(
-                self.model, table, candidates, self.prices(candidates), self.sigma, max_objects, self.config.width
-            )
-            view, objects = self.settled(table, select_rows(sets, slice(REFINED)))
-            if view is table.view:
+            possible += [self.begun(table, objects), one_each(objects)]
+            sets = self.sets(table, concatenate(possible), max_objects)
+            lit, settled = self.settled(table, sets)
+            with torch.no_grad():
+                worth = self.worth(picture, lit, settled)
+            if worth > best:
+                view, objects = lit, settled
+            if worth < best + self.config.price:
                 break
+            best = worth
         return self.inference(picture, view, objects)
+
+    def begun(self, table: Place, beside: Objects) -> Objects:
+        """Where each identity may stand beside some objects, rows of one object."""
+        with torch.no_grad():
+            canvas = self.painted(table.pictures, table.view, beside)[-1].canvas
+        here = replace(table, before=canvas)
+        return self.descended(here, scanned(self.model, self.grid, here, self.sigma, self.config.starts))
+
+    def sets(self, table: Place, candidates: Objects, most: int) -> Objects:
+        """The sets of candidates that explain the picture best, one a row."""
+        given = table, candidates, self.prices(candidates), self.sigma, most, self.config.width
+        return select_rows(best_sets(self.model, *given), slice(REFINED))
 
     def descended(self, table: Place, guesses: Objects) -> Objects:
         """Each of these objects alone, where it explains the picture best nearby."""
@@ -130,3 +148,9 @@ class Search(Refiner):
         """What they explain, less the price of each, nats."""
         explained = self.explained(self.painted(pictures, view, objects), pictures)
         return explained - self.config.price * objects.presence.sum(1)
+
+
+def one_each(objects: Objects) -> Objects:
+    """The objects of one picture that are there, as rows of one object."""
+    there = objects.presence[0] > 0.5
+    return objects.each(lambda _, array: array[0, there][:, None])

@@ -49,9 +49,10 @@ class Footprints(nn.Module):
         place: Float[Tensor, "batch 2"],
         others: Int[Tensor, " batch"],
         places: Float[Tensor, "batch 2"],
+        squeezed: float = 0.0,
     ) -> Bool[Tensor, " batch"]:
-        """Whether two objects can stand there (metres) at once: their circles do not overlap."""
-        return (place - places).norm(dim=-1) > self.radii[identity] + self.radii[others]
+        """Whether two objects can stand there (metres) at once: their circles overlap by less than `squeezed`."""
+        return (place - places).norm(dim=-1) > self.radii[identity] + self.radii[others] - squeezed
 
     def taken(self, place: Float[Tensor, "batch 2"], others: Sequence[Objects], own: bool) -> Float[Tensor, " batch"]:
         """1 where a place, in shares of the table's sides, lies in the circle of one of the others, 0 elsewhere; `own`:

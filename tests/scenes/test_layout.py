@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 import trimesh
 import yaml
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from render_tools import on_faces
 from air3d.cli import compose, typed
 from scenes.catalogue import Catalogue, catalogue
 from scenes.errors import UserError
-from scenes.layout import support
+from scenes.layout import support, too_close
 from scenes.objects import Objects
 from scenes.scene import Scene, SceneConfig
 from scenes.view_states import ViewStates
@@ -53,6 +54,23 @@ def test_nothing_touches(index: int, count: int):
             pairwise = np.linalg.norm(points[i][:, None, :2] - points[j][None, :, :2], axis=-1)
             assert pairwise.min() >= scene.layout.gap - 1e-6
             assert trimesh.boolean.intersection([placed[i], placed[j]]).is_empty
+
+
+@settings(max_examples=25, deadline=None)
+@given(indices)
+def test_what_may_touch_does_not_stand_inside_another(index: int):
+    scene = tabletop(gap=0.0, table=(0.4, 0.4), max_hidden=0.8, tries=1000)
+    placed = solids(scene, scene.objects(3, index, 2))
+    common = trimesh.boolean.intersection(placed)
+    assert common.is_empty or common.volume < 1e-9
+
+
+def test_footprints_that_are_too_close():
+    square, inside, beside = shapely.box(0, 0, 1, 1), shapely.box(0.4, 0.4, 0.6, 0.6), shapely.box(1, 0, 2, 1)
+    assert too_close(square, inside, 0.0) and too_close(square, inside, 0.1)
+    assert too_close(square, shapely.box(0.9, 0, 2, 1), 0.0)
+    assert not too_close(square, beside, 0.0) and too_close(square, beside, 0.1)
+    assert not too_close(square, shapely.box(1.2, 0, 2, 1), 0.1)
 
 
 @settings(max_examples=25, deadline=None)
