@@ -117,7 +117,7 @@ def explainer(settings: EvaluateConfig, run: Run, steps: int) -> Explain:
     network = partial(predictor(settings.counting, sigma), run.model, steps=steps)
     if settings.model is None:
         return network
-    search = Search(run.model, run.scene.catalogue, settings.model, sigma)
+    search = Search(run.model, run.scene, settings.model, sigma)
     if settings.init == "air":
         believed = run.model.world.believed
         return lambda pictures, view: search.refined(pictures, believed(pictures, view), network(pictures, view))

@@ -30,20 +30,21 @@ def best_sets(
     model: Air,
     table: Place,
     candidates: Objects,
+    beside: Bool[Tensor, "candidate candidate"],
     prices: Float[Tensor, " candidate"],
     sigma: float,
     most: int,
     width: int,
 ) -> Objects:
     """At most `width` sets of `most` objects or fewer that explain one picture best, less the price of each in nats;
-    the best first, one set a row. `table`: the canvas without any of the candidates, which are rows of one object."""
-    beside, all_of_them = possible_beside(model.posterior.footprints, candidates), in_one_row(candidates)
+    the best first, one set a row. `table`: the canvas without any of the candidates, which are rows of one object;
+    `beside`: which of them can be there together."""
     sets: Sets = [()]
     worth, canvases = prices.new_zeros(1), table.before
-    found = [(0.0, ())] if model.prior.min_objects == 0 else []
+    found: list[tuple[float, tuple[int, ...]]] = [(0.0, ())] if model.prior.min_objects == 0 else []
     for size in range(1, most + 1):
         here = several(table, canvases)
-        gained = model.gains(here, repeated(all_of_them, len(sets)), [sigma])[0] - prices
+        gained = model.gains(here, in_rows(candidates, len(sets)), [sigma])[0] - prices
         free = torch.stack([beside[list(each)].all(0) for each in sets])
         sets, worth, grown = extended(sets, worth[:, None] + gained.masked_fill(~free, -torch.inf), width)
         if not sets:
@@ -75,13 +76,18 @@ def extended(
     return [each for each, *_ in best], worth.new_tensor([value for _, value, _ in best]), rows
 
 
-def possible_beside(footprints: Footprints, candidates: Objects) -> Bool[Tensor, "candidate candidate"]:
-    """Whether two candidates can stand on the table at once."""
+def possible_beside(
+    footprints: Footprints, candidates: Objects, kinds: Int[Tensor, " identity"] | None = None
+) -> Bool[Tensor, "candidate candidate"]:
+    """Whether two candidates can stand on the table at once. `kinds`: the mesh of each identity, where every mesh is
+    there at most once."""
     number = len(candidates.identity)
     one = torch.arange(number, device=candidates.identity.device).repeat_interleave(number)
     other = one.view(number, number).mT.flatten()
     identity, place = candidates.identity[:, 0], candidates.position[:, 0, :2]
     apart = footprints.apart(identity[one], place[one], identity[other], place[other], SQUEEZED)
+    if kinds is not None:
+        apart = apart & (kinds[identity[one]] != kinds[identity[other]])
     return apart.view(number, number)
 
 
@@ -92,14 +98,9 @@ def several(table: Place, canvases: Tensor) -> Place:
     return replace(table, before=canvases, pictures=pictures, view=table.view.repeat(rows))
 
 
-def in_one_row(candidates: Objects) -> Objects:
-    """Rows of one object as the objects of one picture."""
-    return candidates.each(lambda _, array: array.flatten(0, 1)[None])
-
-
-def repeated(objects: Objects, rows: int) -> Objects:
-    """The objects of one picture in so many rows."""
-    return objects.each(lambda _, array: array.expand(rows, *array.shape[1:]))
+def in_rows(candidates: Objects, rows: int) -> Objects:
+    """All candidates as the objects of each of so many pictures."""
+    return candidates.each(lambda _, array: array.flatten(0, 1)[None].expand(rows, *array.flatten(0, 1).shape))
 
 
 def as_objects(candidates: Objects, sets: Sets, slots: int) -> Objects:

@@ -2,8 +2,9 @@
 
 Every identity is tried everywhere on the empty table (`scan`). The best poses are descended, and of those the sets that
 explain the picture best are put together (`beam`). These are refined in the light that they tell of, the best one is
-kept, and what may stand beside it is looked for again, until nothing is better. No network is asked, but for the light where that is inferred. `init=air` leaves out the search: a network's
-objects are turned round, each among the others, and refined (`refine`).
+kept, and what may stand beside it is looked for again, until nothing is better. No network is asked, but for the light
+where that is inferred. `init=air` leaves out the search: a network's objects are turned round, each among the others,
+and refined (`refine`).
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from air3d.inference.beam import best_sets, several
+from air3d.inference.beam import best_sets, possible_beside, several
 from air3d.inference.greedy import Inference
 from air3d.inference.refine import Refiner, empty
 from air3d.inference.scan import Grid, scanned
 from air3d.model.air import Air, Painted, Place
 from air3d.model.batches import concatenate, select_rows
-from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 from scenes.objects import Objects
+from scenes.scene import Scene
 from scenes.view import View
 
 ROWS = 400
@@ -65,12 +66,14 @@ class SearchConfig:
 
 
 class Search(Refiner):
-    """Explains pictures by optimisation."""
+    """Explains pictures by optimisation. In a scene without repeats every mesh is there at most once."""
 
-    def __init__(self, model: Air, catalogue: Catalogue, config: SearchConfig, sigma: float) -> None:
+    def __init__(self, model: Air, scene: Scene, config: SearchConfig, sigma: float) -> None:
         super().__init__(model, sigma, config.refine)
         self.config = config
-        self.grid = Grid(catalogue, self.prior.low, self.prior.high)
+        self.grid = Grid(scene.catalogue, self.prior.low, self.prior.high)
+        kinds = torch.as_tensor(scene.catalogue.kind_of, device=self.prior.low.device)
+        self.kinds = None if scene.layout.repeats else kinds
 
     def search(self, pictures: Float[Tensor, "picture height width 3"], view: View, max_objects: int) -> Inference:
         """At most `max_objects` objects a picture; a bar on a terminal."""
@@ -83,6 +86,8 @@ class Search(Refiner):
         objects, possible = empty(1, max_objects, picture.device), []
         with torch.no_grad():
             best = self.worth(picture, view, objects)
+        if self.prior.min_objects:
+            best = torch.full_like(best, -torch.inf)  # a table of nothing is none of the scene's
         for _ in range(ROUNDS):
             table = Place(self.model.blank(view).canvas, picture, view, told=False)
             possible += [self.begun(table, objects), one_each(objects)]
@@ -106,8 +111,9 @@ class Search(Refiner):
 
     def sets(self, table: Place, candidates: Objects, most: int) -> Objects:
         """The sets of candidates that explain the picture best, one a row."""
-        given = table, candidates, self.prices(candidates), self.sigma, most, self.config.width
-        return select_rows(best_sets(self.model, *given), slice(REFINED))
+        beside = possible_beside(self.model.posterior.footprints, candidates, self.kinds)
+        given = candidates, beside, self.prices(candidates), self.sigma, most, self.config.width
+        return select_rows(best_sets(self.model, table, *given), slice(REFINED))
 
     def descended(self, table: Place, guesses: Objects) -> Objects:
         """Each of these objects alone, where it explains the picture best nearby."""

@@ -49,8 +49,8 @@ def write_evaluation(
     plots.position_error_histogram(folder / "position_error.png", pairs.distance, DETECTED_WITHIN)
     names = catalogue.names
     for name, chosen in {"examples": _examples(truth, 8), **_extremes(evaluation.squared_error)}.items():
-        again = evaluation.found is None
-        shown = explain(scenes.images[chosen], scenes.view[chosen]) if again else select_rows(evaluation.found, chosen)
+        kept = evaluation.found
+        shown = select_rows(kept, chosen) if kept else explain(scenes.images[chosen], scenes.view[chosen])
         save_panel(folder / f"{name}.png", scenes.images[chosen], shown, truth[chosen.numpy()], names)
     write_records(folder, evaluation, pairs, names, catalogue.symmetries)
     write_json(folder / "metrics.json", {**(about or {}), **metrics})  # last: who sees it finds the pictures too

@@ -58,7 +58,7 @@ def test_it_finds_the_best_of_all_sets(tmp_path: Path, least: int) -> None:
         ]
         best = max(every, key=lambda rows: worth(run.model, table, candidates, rows))
         prices = torch.full((number,), PRICE)
-        found = best_sets(run.model, table, candidates, prices, SIGMA, 3, 40)
+        found = best_sets(run.model, table, candidates, beside, prices, SIGMA, 3, 40)
         expected = as_objects(candidates, [best], 3)
         assert len(found.identity) > (least == 0), "and the next best after it"
         there = found.presence[0] > 0.5
@@ -75,8 +75,9 @@ def test_one_at_a_time_takes_what_hides_most(tmp_path: Path) -> None:
         table = table_of(run.model, pictures, view, row)
         candidates = scanned(run.model, grid, table, SIGMA, 4)
         prices = torch.full((len(candidates.identity),), PRICE)
+        beside = possible_beside(run.model.posterior.footprints, candidates)
         for width, values in gained.items():
-            sets = best_sets(run.model, table, candidates, prices, SIGMA, 3, width)
+            sets = best_sets(run.model, table, candidates, beside, prices, SIGMA, 3, width)
             picture = run.renderer.render(sets[0], view[row : row + 1])
             values.append(
                 (picture - table.pictures).square().sum().item() / (2 * SIGMA**2) + PRICE * sets[0].count.item()
@@ -97,3 +98,5 @@ def test_what_overlaps_cannot_stand_together(tmp_path: Path) -> None:
     plates = Objects(torch.zeros(3, 1).long(), position, torch.zeros(3, 1), torch.ones(3, 1))
     beside = possible_beside(run.model.posterior.footprints, plates)
     assert beside.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
+    kinds = torch.tensor([0, 1, 2, 3])
+    assert not possible_beside(run.model.posterior.footprints, plates, kinds).any(), "no mesh twice"

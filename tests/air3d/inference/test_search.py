@@ -28,7 +28,7 @@ from scenes.view import View
 def made(tmp_path: Path, *overrides: str, **settings: float) -> tuple[Run, Search]:
     run = small_run(tmp_path, "scene=tabletop", "scene.image_size=48", *overrides)
     config = SearchConfig(**settings)  # type: ignore[arg-type]
-    return run, Search(run.model, run.scene.catalogue, config, 0.3)
+    return run, Search(run.model, run.scene, config, 0.3)
 
 
 def test_refining_brings_objects_home_and_never_explains_less(tmp_path: Path) -> None:
@@ -95,6 +95,25 @@ def test_search_finds_what_is_there_and_empty_tables(tmp_path: Path, monkeypatch
     assert last < 0.05 * empty
 
 
+def test_what_stands_behind_another_is_found_beside_it(tmp_path: Path) -> None:
+    """Small things that touch and are hidden by four fifths at most: no peaks of a scan of the empty table."""
+    crowd = "scene.table=[0.45,0.45]", "scene.gap=0.0", "scene.max_hidden=0.8", "scene.tries=1000"
+    run, search = made(tmp_path, *crowd, refine=20)
+    pictures, view, truth = example(run, 6, seed=3, count=3)
+    found = search.search(pictures, view, 4).objects
+    assert torch.equal(found.count, truth.count)
+    assert torch.equal(found.identity.sort().values[:, -3:], truth.identity.sort().values)
+
+
+def test_without_repeats_every_mesh_is_there_once(tmp_path: Path) -> None:
+    run, search = made(tmp_path, "scene.repeats=false", starts=6, refine=5)
+    _, view, truth = example(run, 2, seed=3, count=2)
+    twice = replace(truth, identity=truth.identity[:, :1].expand(-1, truth.slots).clone())
+    found = search.search(run.renderer.render(twice, view), view, 4).objects
+    for identity, there in zip(found.identity, found.presence, strict=True):
+        assert identity[there].unique().numel() == there.sum() >= 1
+
+
 def test_it_is_searched_again_in_the_light_that_was_found(tmp_path: Path) -> None:
     scene = "scene=tabletop_varied", "scene.vary.table=[0.3,0.4]", "scene.max_objects=1"
     run, search = made(tmp_path, *scene, starts=3, steps=20, refine=20)
@@ -104,7 +123,7 @@ def test_it_is_searched_again_in_the_light_that_was_found(tmp_path: Path) -> Non
     settled = search.settled
     search.settled = lambda table, sets: (lights.append(table.view.light), settled(table, sets))[1]  # type: ignore
     found = search.search(pictures, run.model.world.believed(pictures, view), 1).objects
-    assert len(lights) == 8 and not torch.equal(lights[0], lights[1])
+    assert len(lights) >= 8 and not torch.equal(lights[0], lights[1])
     assert torch.equal(found.identity, truth.identity) and found.presence.all()
 
 
