@@ -40,8 +40,9 @@ def best_sets(
     the best first, one set a row. `table`: the canvas without any of the candidates, which are rows of one object;
     `beside`: which of them can be there together."""
     sets: Sets = [()]
+    least = model.prior.min_objects
     worth, canvases = prices.new_zeros(1), table.before
-    found: list[tuple[float, tuple[int, ...]]] = [(0.0, ())] if model.prior.min_objects == 0 else []
+    found: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
     for size in range(1, most + 1):
         here = several(table, canvases)
         gained = model.gains(here, in_rows(candidates, len(sets)), [sigma])[0] - prices
@@ -51,12 +52,11 @@ def best_sets(
             break
         last = candidates[torch.tensor([each[-1] for each in sets], device=prices.device)]
         canvases = model.paint(several(table, canvases[grown]), last, sigma).canvas
-        if size >= model.prior.min_objects:
-            better = not found or worth[0] > max(found)[0]
-            found += zip(worth.tolist(), sets, strict=True)
-            if not better:
-                break
-    chosen = sorted(found, key=lambda each: -each[0])[:width]
+        better = worth[0] > max(found)[0]
+        found += zip(worth.tolist(), sets, strict=True)
+        if size >= least and not better:
+            break
+    chosen = sorted(found, key=lambda each: (len(each[1]) < least, -each[0]))[:width]
     return as_objects(candidates, [each for _, each in chosen], most)
 
 

@@ -60,7 +60,7 @@ def test_it_finds_the_best_of_all_sets(tmp_path: Path, least: int) -> None:
         prices = torch.full((number,), PRICE)
         found = best_sets(run.model, table, candidates, beside, prices, SIGMA, 3, 40)
         expected = as_objects(candidates, [best], 3)
-        assert len(found.identity) > (least == 0), "and the next best after it"
+        assert len(found.identity) > 1 or not (found.presence > 0.5).any(), "and the next best after it"
         there = found.presence[0] > 0.5
         assert there.sum() == len(best) >= least
         assert described(found[:1], len(best)) == described(expected, len(best))
