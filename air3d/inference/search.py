@@ -10,6 +10,7 @@ and refined (`refine`).
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -78,7 +79,16 @@ class Search(Refiner):
     def search(self, pictures: Float[Tensor, "picture height width 3"], view: View, max_objects: int) -> Inference:
         """At most `max_objects` objects a picture; a bar on a terminal."""
         rows = tqdm(torch.arange(len(pictures)).split(1), desc="searching", unit="picture", disable=None, leave=False)
-        return concatenate([self.searched(pictures[row], view[row], max_objects) for row in rows])
+        return concatenate([self.at(view[row]).searched(pictures[row], view[row], max_objects) for row in rows])
+
+    def at(self, view: View) -> Search:
+        """The same at the pixel noise of one picture: what the renderer gets wrong, and its sensor's noise where that is
+        inferred."""
+        if self.model.world.states.noise != "inferred":
+            return self
+        noisier = copy(self)
+        noisier.sigma = math.hypot(self.sigma, float(view.noise[0]))
+        return noisier
 
     def searched(self, picture: Float[Tensor, "1 height width 3"], view: View, max_objects: int) -> Inference:
         """One picture, as long as another scan, beside the objects that were found and in their light, makes it better

@@ -119,12 +119,14 @@ def test_it_is_searched_again_in_the_light_that_was_found(tmp_path: Path) -> Non
     run, search = made(tmp_path, *scene, starts=3, steps=20, refine=20)
     _, view, truth = example(run, 4, seed=5, count=1)
     pictures = run.renderer.render(replace(truth, presence=truth.presence.float()), view)
-    search.sigma, lights = 0.1, []  # a grey mug on a grey table is worth little at 0.3
-    settled = search.settled
+    lights: list[Tensor] = []
+    search.sigma, settled = 0.1, search.settled  # a grey mug on a grey table is worth little at 0.3
     search.settled = lambda table, sets: (lights.append(table.view.light), settled(table, sets))[1]  # type: ignore
-    found = search.search(pictures, run.model.world.believed(pictures, view), 1).objects
+    believed = run.model.world.believed(pictures, view)
+    found = search.search(pictures, believed, 1).objects
     assert len(lights) >= 8 and not torch.equal(lights[0], lights[1])
     assert torch.equal(found.identity, truth.identity) and found.presence.all()
+    assert search.at(believed[:1]).sigma == pytest.approx(math.hypot(0.1, believed.noise[0].item())) > 0.1
 
 
 def test_refining_turns_what_looks_the_wrong_way(tmp_path: Path) -> None:
