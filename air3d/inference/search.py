@@ -82,7 +82,7 @@ class Search(Refiner):
         return concatenate([self.at(view[row]).searched(pictures[row], view[row], max_objects) for row in rows])
 
     def at(self, view: View) -> Search:
-        """The same at the pixel noise of one picture: what the renderer gets wrong, and its sensor's noise where that is
+        """The same at the pixel noise of one picture: what the renderer gets wrong, and the sensor's noise where it is
         inferred."""
         if self.model.world.states.noise != "inferred":
             return self
