@@ -84,7 +84,7 @@ def test_the_pose_gradient_through_renderer_and_likelihood_by_finite_differences
     sample = torch.tensor([[0.5, 0.2, 0.0, -0.2]], dtype=torch.float64, requires_grad=True)
 
     def bound(sample: Tensor) -> Tensor:
-        return log_likelihood(render(model, sample, identity, yaw_bin, view), picture, 0.3, 0.5).sum()
+        return log_likelihood(render(model, sample, identity, yaw_bin, view), picture, 0.3).sum()
 
     (gradient,) = torch.autograd.grad(bound(sample), sample)
     for axis in (0, 1, 3):
