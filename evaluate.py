@@ -54,7 +54,7 @@ def main(config: DictConfig) -> None:
     bound = partial(run.model.elbo, sigma=sigma) if settings.model is None else None
     evaluation = evaluate_scenes(
         explain, scenes, catalogue.symmetries, bound, settings.batch_size, visible, run.model.latents,
-        catalogue.kind_of.tolist(), once=settings.model is not None,
+        catalogue.kind_of.tolist(), once=searching(settings),
     )  # fmt: skip
     evaluation.metrics |= of_worlds(run, evaluation, scenes, painted_under, settings.batch_size)
     folder = Path(settings.out or Path(settings.run) / ("evaluation_direct" if settings.model else "evaluation"))
@@ -73,6 +73,11 @@ def main(config: DictConfig) -> None:
     print(table(evaluation.metrics, evaluation.latents))
     print(f"\n{details(evaluation.metrics, catalogue.names)}")
     print(f"\n{folder / 'metrics.json'} and plots beside it")
+
+
+def searching(settings: EvaluateConfig) -> bool:
+    """Whether pictures are searched, which takes seconds each; from a network's predictions it is milliseconds."""
+    return settings.model is not None and settings.init == "scan"
 
 
 def of_worlds(run: Run, evaluation: Evaluation, scenes: Scenes, painted_under: View, batch_size: int) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def evaluate_scenes(
     `visible`, `symmetry`, `latents` and `kinds` as in `score`. `explain` is the pass whose time is taken (wall clock,
     after one batch that warms up compilers and caches); the bound is computed apart and costs nothing in
     `milliseconds_per_image`. `once`: no picture is explained twice, neither here nor for those who show it, because
-    it takes seconds.
+    it takes seconds; nothing is warmed up then.
     """
     if not once:
         explain(scenes.images[:batch_size], scenes.view[:batch_size])

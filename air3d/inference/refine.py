@@ -93,8 +93,8 @@ class Refiner:
         rates: tuple[float, float],
         coarse: bool = False,
     ) -> Objects:
-        """Adam on positions and rotations, each picture's error its own; `coarse` begins with more
-        noise, where outliers would pull nothing otherwise."""
+        """Adam on positions and rotations, each picture's error its own; `coarse` begins with more noise,
+        where outliers would pull nothing otherwise."""
         position, rotation = (x.clone().requires_grad_() for x in (start.position, start.rotation))
         groups = [{"params": [x], "lr": rate} for x, rate in zip((position, rotation), rates, strict=True)]
         optimiser = torch.optim.Adam(groups, betas=(0.9, 0.95))
