@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from threading import RLock
 from typing import Any, TypeVar
 
 import hydra
@@ -16,21 +16,27 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from air3d.mistakes import CONFIGS, explain
+from air3d.home import CONFIGS
+from air3d.mistakes import explain
 from scenes.errors import UserError
 
 MULTIRUN, HELP = ("-m", "--multirun"), ("-h", "--help")
 SHORT = {"train": {"data": "data.folder"}}
 """Settings with a shorter name on the command line, by program."""
-FOLDERS = {
-    "train": ("data.folder", "init", "scene.meshes"),
+THERE = {
+    "train": ("data.folder", "init", "resume", "scene.meshes"),
+    "evaluate": ("run", "data"),
+    "infer": ("run", "pictures"),
     "generate": ("scene.meshes",),
     "preview": ("scene.meshes",),
     "compare": ("data",),
 }
 """Settings that name something there is, by program; any name is taken as it stands."""
+WRITTEN = ("out", "run_dir", "runs")
+"""Settings that name something to be written: taken as they stand, too, where they are not swept over."""
 INTERRUPTED = 130
 """The exit code of what Ctrl-C ended, as shells count."""
+COMPOSING = RLock()
 T = TypeVar("T")
 BARE = {"preview": "scene=meshes scene.meshes"}
 """Settings that a folder without any stands for, by program: `preview.py FOLDER`."""
@@ -43,19 +49,21 @@ def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
     overrides = [word for word in sys.argv[1:] if word not in HELP]
     if not any(word.startswith("-") for word in overrides):  # with other flags (--multirun, ...) Hydra itself answers
         one_line(lambda: compose(name, overrides, folder))
-    program = hydra.main(version_base="1.3", config_path=str(Path(CONFIGS, folder)), config_name=name)
+    program = hydra.main(version_base="1.3", config_path=str(CONFIGS / folder), config_name=name)
     one_line(program(lambda config: one_line(lambda: main(config))))
 
 
 def written_out(name: str, words: Sequence[str]) -> list[str]:
-    """The command line of a program with the settings' whole names. A file or folder there is gets quoted, so that
-    Hydra sees no grammar in `=`, a comma or a space in its name."""
+    """The command line of a program with the settings' whole names. Names of files and folders get quoted, so that
+    Hydra sees no grammar in `=`, a comma or a bracket in them."""
+    sweep = any(each in MULTIRUN for each in words)
 
     def word(given: str) -> str:
         key, equals, value = given.partition("=")
         key = SHORT.get(name, {}).get(key, key)
-        literal = key in FOLDERS.get(name, ()) and value and os.path.exists(value)
-        return f"{key}{equals}{quoted(value) if literal else value}"
+        there = key in THERE.get(name, ()) and value and os.path.exists(value)
+        new = key in WRITTEN and value not in ("", "null") and not sweep and "${" not in value and value[0] not in "'\""
+        return f"{key}{equals}{quoted(value) if there or new else value}"
 
     return [word(each) for given in words for each in in_full(name, given)]
 
@@ -76,7 +84,7 @@ def quoted(value: str) -> str:
 def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
     """configs/FOLDER/NAME.yaml with overrides such as `scene=tabletop`. Raises UserError that names the nearest key."""
     overrides = written_out(name, overrides)
-    with composing(str(Path(CONFIGS, folder))):
+    with composing(str(CONFIGS / folder)):
         try:
             return hydra.compose(name, overrides)
         except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: scene=3
@@ -85,7 +93,7 @@ def compose(name: str, overrides: list[str], folder: str = "") -> DictConfig:
 
 def chosen(name: str, overrides: list[str], folder: str) -> DictConfig:
     """What can be set where the choices among `overrides` are made, such as scene=, if they can be."""
-    choices = [word for word in overrides if Path(CONFIGS, folder, word.partition("=")[0]).is_dir()]
+    choices = [word for word in overrides if (CONFIGS / folder / word.partition("=")[0]).is_dir()]
     try:
         return hydra.compose(name, choices)
     except (HydraException, OmegaConfBaseException, ValueError):
@@ -94,14 +102,16 @@ def chosen(name: str, overrides: list[str], folder: str) -> DictConfig:
 
 @contextmanager
 def composing(folder: str) -> Iterator[None]:
-    """Hydra with that folder of configurations; a program that Hydra runs already goes on with its own afterwards."""
-    instance = GlobalHydra.instance()
-    running, instance.hydra = instance.hydra, None
-    try:
-        with hydra.initialize_config_dir(folder, version_base="1.3"):
-            yield
-    finally:
-        instance.hydra = running
+    """Hydra with that folder of configurations; a program that Hydra runs already goes on with its own afterwards.
+    There is one Hydra for all threads, so one at a time composes."""
+    with COMPOSING:
+        instance = GlobalHydra.instance()
+        running, instance.hydra = instance.hydra, None
+        try:
+            with hydra.initialize_config_dir(folder, version_base="1.3"):
+                yield
+        finally:
+            GlobalHydra.instance().hydra = running  # Hydra puts another instance in place of that one
 
 
 def somebody_reads() -> bool:

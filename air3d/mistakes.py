@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -11,9 +10,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from air3d.home import CONFIGS, called
 from scenes.errors import nearest
 
-CONFIGS = str(Path(__file__).resolve().parent.parent / "configs")
 MOVED = {"experiment": "ablation"}
 """Groups of settings that had another name; compare.py has experiments still."""
 
@@ -27,7 +26,7 @@ def explain(message: str, name: str, config: DictConfig, folder: str = "") -> st
         key = match[1]
         if "/" in key:  # an option of a group that does not exist
             group, option = key.rsplit("/", 1)
-            options = (path.stem for path in Path(CONFIGS, folder, group).glob("[!_]*.yaml"))
+            options = (path.stem for path in (CONFIGS / folder / group).glob("[!_]*.yaml"))
             return f"there is no {group}={option}; {nearest(option, options)}"
         if key in MOVED:
             return f"{key}= of this program is {MOVED[key]}= now ({choices(MOVED[key])})"
@@ -40,7 +39,7 @@ def explain(message: str, name: str, config: DictConfig, folder: str = "") -> st
 def elsewhere(name: str, key: str, folder: str) -> str:
     """Which options of its group have that key, as scene=meshes has scene.meshes; "" where none has."""
     group, _, rest = key.partition(".")
-    options = sorted(path.stem for path in Path(CONFIGS, folder, group).glob("[!_]*.yaml")) if rest else []
+    options = sorted(path.stem for path in (CONFIGS / folder / group).glob("[!_]*.yaml")) if rest else []
     having = [option for option in options if has(name, f"{group}={option}", key)]
     return f"it is one of {' and '.join(f'{group}={option}' for option in having)}" if having else ""
 
@@ -57,11 +56,12 @@ def has(name: str, choice: str, key: str) -> bool:
 
 def choices(*groups: str) -> str:
     """What the folders of configs/ offer, a line each, for --help (`${choices:scene,model}`)."""
-    offered = {group: sorted(path.stem for path in Path(CONFIGS, group).glob("[!_]*.yaml")) for group in groups}
+    offered = {group: sorted(path.stem for path in (CONFIGS / group).glob("[!_]*.yaml")) for group in groups}
     return "\n".join(f"{group.rpartition('/')[2]}: {', '.join(names)}" for group, names in offered.items())
 
 
 OmegaConf.register_new_resolver("choices", choices, replace=True)
+OmegaConf.register_new_resolver("called", called, replace=True)
 
 
 def nearest_key(key: str, config: DictConfig) -> str:

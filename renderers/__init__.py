@@ -35,7 +35,7 @@ def build_renderer(
     name = automatic(torch.device(device)) if name == "auto" else name
     if name not in BACKENDS:
         raise UserError(f"there is no renderer={name}; {nearest(name, ['auto', *BACKENDS])}")
-    module = import_module(f"renderers.{name}")
+    module = import_module(f"{__name__}.{name}")
     return getattr(module, BACKENDS[name])(scene, replace(settings or RendererConfig(), name=name)).to(device)
 
 

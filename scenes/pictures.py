@@ -1,4 +1,4 @@
-"""Anybody's pictures, at the size that a network sees."""
+"""Pictures in files: which there are, and those of a data set, which are taken as they are."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
 from scenes.errors import UserError
+from scenes.photographs import endings, readable
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-SLACK = 0.02  # by which a picture's sides may differ from the proportion asked for
+OTHERS = (".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".psd", ".svg", ".pdf", ".mp4", ".mov")
+"""Pictures, too, but none that can be read here."""
 
 
-def picture_paths(where: str | os.PathLike[str]) -> list[Path]:
-    """The picture of that name, or the pictures of that folder (or of `images` in it, as in a data set) by name.
+def picture_paths(where: str | os.PathLike[str]) -> tuple[list[Path], list[Path]]:
+    """The picture of that name, or the pictures of that folder (or of `images` in it, as in a data set) by name; and
+    files there that are pictures of a kind that cannot be read. Names that begin with a dot are left out.
 
     Raises UserError where there is none.
     """
     where = Path(where)
     if where.is_file():
-        return [where]
+        return [where], []
     if not where.is_dir():
         raise UserError(f"{where} does not exist: give a picture or a folder of pictures")
+    others: list[Path] = []
     for folder in (where, where / "images"):
-        if folder.is_dir() and (found := sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)):
-            return found
-    raise UserError(f"{where} holds no pictures ({' '.join(ENDINGS)})")
+        found = sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+        others += [path for path in found if path.suffix.lower() in set(OTHERS) - {*endings()}]
+        if paths := [path for path in found if path.suffix.lower() in endings() and path.is_file()]:
+            return paths, others
+    more = f"; {others[0].name} cannot be read here: save it as PNG or JPEG" if others else ""
+    raise UserError(f"{where} holds no pictures ({' '.join(endings())}){more}")
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
@@ -38,27 +42,10 @@ def labels(paths: Sequence[Path]) -> list[str]:
     return stems if len(set(stems)) == len(stems) else [path.name for path in paths]
 
 
-def open_picture(path: Path, upright: bool = False) -> Image.Image:
-    """The RGB picture in a file; `upright`: turned as its camera was held, where the file says so.
-
-    Raises UserError for what is no picture, or would fill the memory.
-    """
+def open_picture(path: Path) -> Image.Image:
+    """The RGB picture in a file of a data set. Raises UserError for what is no picture, or would fill the memory."""
     try:
-        with Image.open(path) as opened:
-            return (ImageOps.exif_transpose(opened) if upright else opened).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with Image.open(path, formats=readable()) as opened:
+            return opened.convert("RGB")
+    except Exception as error:  # Pillow raises many kinds for a file that is cut short or no picture
         raise UserError(f"{path} is no readable picture: {error}".splitlines()[0]) from error
-
-
-def read_picture(path: Path, height: int, width: int) -> UInt8[np.ndarray, "height width 3"]:
-    """RGB, turned as its camera was held, averaged down to that size.
-
-    Raises UserError for what is no picture, is smaller, or has other proportions: it would be seen distorted.
-    """
-    picture = open_picture(path, upright=True)
-    found = f"{path} is {picture.width} x {picture.height} pixels"
-    if picture.width < width or picture.height < height:
-        raise UserError(f"{found}: the network sees {width} x {height}, give at least those")
-    if abs(picture.width * height / (picture.height * width) - 1) > SLACK:
-        raise UserError(f"{found}: crop it to the proportions {width} : {height}")
-    return np.asarray(picture.resize((width, height), Image.Resampling.BOX))

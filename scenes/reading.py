@@ -23,7 +23,7 @@ from scenes.objects import Objects
 from scenes.parsing import read_json
 from scenes.pictures import open_picture
 from scenes.view import View
-from scenes.view_reading import parse_views
+from scenes.view_reading import each_view, parse_views
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,8 @@ def read_dataset(
     return Dataset(images, objects, visible, entry_names(entries), view, info)
 
 
-def read_views(
-    folder: str | os.PathLike[str],
-    image_names: Sequence[str],
-    height: int,
-    width: int,
-    default: View | None = None,
-) -> View:
-    """The views of a data set's pictures of those names, averaged down to height x width; no label is looked at.
+def read_views(folder: str | os.PathLike[str], image_names: Sequence[str], default: View | None = None) -> list[View]:
+    """The views of a data set's pictures of those names, each at its own size; no label is looked at.
 
     default: as in `read_dataset`. UserError for a picture that scenes.json does not name.
     """
@@ -85,8 +79,7 @@ def read_views(
             f"{folder / 'scenes.json'} does not name {unknown[0]}: give pictures of the data set, or others"
         )
     chosen, path = [of[name] for name in image_names], folder / "scenes.json"
-    size = (height, width)
-    return parse_views(info, chosen, path, lambda name: _read_file(folder, "backgrounds", name), default, size)
+    return each_view(info, chosen, path, lambda name: _read_file(folder, "backgrounds", name), default)
 
 
 def _check_meshes(catalogue: Catalogue, info: dict[str, Any], path: Path) -> None:

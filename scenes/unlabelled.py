@@ -66,7 +66,8 @@ def read_folder(
     kept, sizes, broken, digest = [], [], [], hashlib.sha256()
     for name in watch(names):
         try:
-            picture, size = read_photograph(root / name, height, width, behind)
+            photograph = read_photograph(root / name, height, width, behind)
+            picture, size = photograph.pixels, (photograph.frame.width, photograph.frame.height)
             content = hashlib.sha256(picture.tobytes()).digest()
             if content in pictures:
                 continue

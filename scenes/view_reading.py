@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
-from scenes.arrays import spread
 from scenes.camera import Camera
 from scenes.errors import UserError
 from scenes.parsing import about, number, numbers
@@ -30,25 +28,30 @@ def parse_views(
     path: Path,
     open_background: Open,
     default: View | None = None,
-    size: tuple[int, int] | None = None,
 ) -> View:
     """The views of some scenes of scenes.json, `info` its head.
 
-    default: what its first picture says of light, background and noise holds where the data set says nothing; size:
-    height and width to which the pictures are averaged, if they are. UserError, naming the file, for what is no world,
-    and for pictures of several sizes.
+    default: what its first picture says of light, background and noise holds where the data set says nothing.
+    UserError, naming the file, for what is no world, and for pictures of several sizes.
     """
-    stated = spoken(default) | earlier(info) | parts_of(info)
-
-    def view(scene: dict[str, Any], batch: int = 1) -> View:
-        return parse_view(stated | parts_of(scene), path, open_background, size, batch)
-
-    if not any(parts_of(scene) for scene in scenes):
-        return view({}, len(scenes))
-    views = [view(scene) for scene in scenes]
+    views = each_view(info, scenes, path, open_background, default)
     if len(sizes := {(each.height, each.width) for each in views}) > 1:
         raise UserError(f"{path}: all cameras must take pictures of one size, not of {sorted(sizes)} (height, width)")
     return View.stack(views)
+
+
+def each_view(
+    info: dict[str, Any],
+    scenes: Sequence[dict[str, Any]],
+    path: Path,
+    open_background: Open,
+    default: View | None = None,
+) -> list[View]:
+    """The same one by one, of pictures of any size."""
+    stated = spoken(default) | earlier(info) | parts_of(info)
+    if not any(parts_of(scene) for scene in scenes):
+        return [parse_view(stated, path, open_background)] * len(scenes)
+    return [parse_view(stated | parts_of(scene), path, open_background) for scene in scenes]
 
 
 def parts_of(entry: dict[str, Any]) -> dict[str, Any]:
@@ -73,10 +76,8 @@ def earlier(info: dict[str, Any]) -> dict[str, Any]:
     return parts
 
 
-def parse_view(
-    parts: dict[str, Any], path: Path, open_background: Open, size: tuple[int, int] | None = None, batch: int = 1
-) -> View:
-    """The world that the parts describe, for `batch` pictures."""
+def parse_view(parts: dict[str, Any], path: Path, open_background: Open) -> View:
+    """The world that the parts describe, of one picture."""
     camera, light = parse_camera(parts.get("camera"), path), parts.get("light", {})
     if not isinstance(light, dict):
         raise UserError(f"{path}: light must give {', '.join(PARTS['light'])}")
@@ -88,12 +89,12 @@ def parse_view(
         "lamp": number(light.get("lamp", 0.0), "light.lamp", path),
         "noise": number(parts.get("noise", 0.0), "noise", path),
         **parse_sensor(parts.get("sensor", {}), path),
-        "background": parse_background(parts.get("background", [0.0, 0.0, 0.0]), path, camera, open_background, size),
+        "background": parse_background(parts.get("background", [0.0, 0.0, 0.0]), path, camera, open_background),
     }
     with about(path):
-        view = View.of(camera if size is None else camera.resized(*size), direction, **values, batch=batch)
+        view = View.of(camera, direction, **values)
     if np.isclose(np.linalg.norm(direction), 1, rtol=0, atol=1e-6):
-        view.light = spread(np.array([direction], float), batch)  # to the last digit as it was written
+        view.light = np.array([direction], float)  # to the last digit as it was written
     return view
 
 
@@ -124,9 +125,9 @@ def parse_camera(given: Any, path: Path) -> Camera:
 
 
 def parse_background(
-    given: Any, path: Path, camera: Camera, open_background: Open, size: tuple[int, int] | None
+    given: Any, path: Path, camera: Camera, open_background: Open
 ) -> Float[np.ndarray, "*size 3"] | list[float]:
-    """A colour, or a picture in [0, 1] of the size of the camera's pictures (or of `size`)."""
+    """A colour, or a picture in [0, 1] of the size of the camera's pictures."""
     if isinstance(given, np.ndarray):
         return given
     if not isinstance(given, str):
@@ -135,6 +136,4 @@ def parse_background(
     if picture.shape[:2] != wanted:
         found = f"{picture.shape[0]} x {picture.shape[1]}"
         raise UserError(f"{path}: background {given} is {found} pixels, its camera says {wanted[0]} x {wanted[1]}")
-    if size is not None and wanted != size:
-        picture = np.asarray(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BOX))
     return picture / 255.0

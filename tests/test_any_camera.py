@@ -12,14 +12,14 @@ import torch
 from evaluating import evaluate
 from small_runs import small_run, small_trainer
 
-import generate as generate_py
-import infer as infer_py
 from air3d import cli
 from air3d.evaluation.scene_changes import SceneChange
 from air3d.model.attention import table_shares
 from air3d.model.crop_features import CropFeatures
 from air3d.model.rings import RingSampler
 from air3d.model.unexplained import STRIDE
+from air3d.programs import generate as generate_py
+from air3d.programs import infer as infer_py
 from renderers import build_renderer
 from renderers.convert import channels_first, to_torch
 from scenes.dataset import read_dataset, settings_of

@@ -19,7 +19,10 @@ FORBIDDEN = {
 }
 # Only where the command line is read may a DictConfig be seen: behind it there are typed dataclasses.
 CONFIGURATION_LIBRARIES = {"hydra", "omegaconf"}
-READS_THE_COMMAND_LINE = {"air3d/cli.py", "air3d/mistakes.py", "air3d/training/config.py"}
+READS_THE_COMMAND_LINE = {
+    *("air3d/cli.py", "air3d/mistakes.py", "air3d/training/config.py"),
+    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "air3d/programs").glob("*.py")),
+}
 
 # What the rooms of air3d may know of each other.
 ROOMS: dict[str, set[str]] = {"model": set(), "gradients": {"model"}, "objectives": {"model", "gradients"}}
@@ -27,9 +30,11 @@ ROOMS["inference"] = {"model"}
 ROOMS["evaluation"] = {"inference", *ROOMS["inference"]}
 ROOMS["report"] = {"evaluation", *ROOMS["evaluation"]}
 ROOMS["training"] = {"report", *ROOMS["report"], "objectives", *ROOMS["objectives"]}
+ROOMS["api"] = {"training", *ROOMS["training"]}
 ROOMS["comparison"] = {"training", *ROOMS["training"]}
+ROOMS["programs"] = {*ROOMS}
 # Files beside the rooms, which every room may use and which know none.
-BESIDE = {"cli", "files", "mistakes", "splits", "threads"}
+BESIDE = {"__main__", "cli", "command", "files", "home", "mistakes", "splits", "threads"}
 
 
 def names_in(source: str, module: str = "") -> Iterator[str]:

@@ -12,8 +12,8 @@ from bop_sets import LENS, SIZE, changed, written
 from evaluating import evaluate
 from small_runs import untrained
 
-import infer as infer_py
 from air3d import cli
+from air3d.programs import infer as infer_py
 from air3d.training.config import Config
 from scenes.errors import UserError
 from scenes.scene import SceneConfig

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from evaluating import evaluate
 
-import generate as generate_py
-import infer as infer_py
 from air3d import cli
+from air3d.programs import generate as generate_py
+from air3d.programs import infer as infer_py
 from scenes.reading import read_dataset
 
 ROOT = Path(__file__).resolve().parents[1]

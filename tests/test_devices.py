@@ -12,9 +12,9 @@ from PIL import Image
 from pretended_cuda import pretended_cuda
 from small_runs import small_trainer
 
-import infer
 from air3d import cli
 from air3d.inference import refine
+from air3d.programs import infer
 from air3d.training import diagnostics
 from air3d.training.checkpoint import load_checkpoint
 

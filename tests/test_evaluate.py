@@ -12,10 +12,10 @@ import pytest
 from evaluating import evaluate
 from small_runs import untrained
 
-import generate as generate_py
 from air3d import cli
 from air3d.evaluation.scenes import held_out_scenes, render
 from air3d.inference.counting import by_likelihood
+from air3d.programs import generate as generate_py
 from air3d.training.checkpoint import load_run
 from air3d.training.config import Config
 from renderers.convert import to_torch

@@ -1,6 +1,5 @@
 """generate.py: from the command line to a data set on disk, and back."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from small_runs import small_trainer
 
 from air3d import cli
 from air3d.cli import compose, typed
+from air3d.programs import generate as generate_py
 from air3d.splits import dataset_seed, train_seed
 from renderers import RendererConfig, build_renderer
 from renderers.convert import to_bytes, to_numpy, to_torch
@@ -31,11 +31,7 @@ CONFIGS = ROOT / "configs"
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "generate.py")
-    assert spec and spec.loader
-    module = sys.modules["generate"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return generate_py
 
 
 def generate(script: ModuleType, *overrides: str) -> None:

@@ -12,14 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-import infer as infer_py
 from air3d import cli
 from air3d.evaluation.scenes import render
+from air3d.programs import infer as infer_py
 from air3d.training.checkpoint import load_run
 from renderers.convert import to_bytes
 from scenes.errors import UserError
 from scenes.objects import Objects
-from scenes.pictures import read_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLETOP = f"run={ROOT / 'pretrained' / 'tabletop'}"
@@ -62,8 +61,8 @@ def test_what_stands_where_and_how_sure(tables, tmp_path, capsys):
             else:
                 assert entry["rotation"] is region["rotation"] is None
     assert len(inside) > 50 and np.mean(inside) > 0.8 and np.mean(turned) > 0.75, "nine tenths, of not very many"
-    drawn = {f"0{index}{ending}" for index in range(3) for ending in (".glb", "_found.png")}
-    assert {path.name for path in tmp_path.iterdir()} == {"scenes.json", "steps.png", *drawn}
+    drawn = {f"{index:02d}_found.png" for index in range(60)} | {f"0{index}.glb" for index in range(3)}
+    assert {path.name for path in tmp_path.iterdir()} == {"scenes.json", "objects.csv", "steps.png", *drawn}
     said = capsys.readouterr().out
     assert "59.png: " in said and "turned" in said and "90% regions" in said
 
@@ -95,9 +94,12 @@ def test_a_larger_picture_is_the_same_and_noise_is_not_trusted(tables, tmp_path,
         ([], "give run=RUN_DIR and pictures="),
         (["pictures=nowhere.png"], "nowhere.png does not exist"),
         (["pictures=EMPTY"], "holds no pictures"),
-        (["pictures=README"], "no readable picture"),
-        (["pictures=SMALL"], "16 x 16 pixels: the network sees 64 x 64"),
-        (["pictures=WIDE"], "crop it to the proportions 64 : 64"),
+        (["pictures=README"], "README.md: no picture"),
+        (["pictures=SMALL"], "16 x 16 pixels are too few for 64 x 64"),
+        (["pictures=WIDE", "camera.position=[0,-1,1]"], "camera.position and camera.target say together"),
+        (["pictures=WIDE", "camera.intrinsics=[9,9]"], "camera.intrinsics=.*give 4 numbers"),
+        (["pictures=SET", "camera.intrinsics=[9,9,3,3]"], "leave camera. out"),
+        (["pictures=SET", "out=SET"], "would be written over: it holds the pictures' own labels"),
         (["pictures=WIDE", "level=90"], "level=90.0: give a share"),
         (["pictures=WIDE", "show=-1"], "show=-1: give at least 0"),
         (["pictures=WIDE", "calibration_scenes=0"], "calibration_scenes=0: give at least 1"),
@@ -109,22 +111,16 @@ def test_bad_input_gets_one_line(words, said, tmp_path):
     (tmp_path / "empty").mkdir()
     for name, size in (("small", (16, 16)), ("wide", (128, 64))):
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
-    places = {"EMPTY": tmp_path / "empty", "README": ROOT / "README.md"}
+    (tmp_path / "set").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "set" / "a.png")
+    (tmp_path / "set" / "scenes.json").write_text('{"info": {}, "scenes": [{"image_filename": "a.png"}]}')
+    places = {"EMPTY": tmp_path / "empty", "README": ROOT / "README.md", "SET": tmp_path / "set"}
     places |= {"SMALL": tmp_path / "small.png", "WIDE": tmp_path / "wide.png"}
     for name, place in places.items():
         words = [word.replace(name, str(place)) for word in words]
     with pytest.raises(UserError, match=said) as error:
         infer(tmp_path / "out", *words)
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
-
-
-def test_a_picture_is_turned_as_its_camera_was_held(tmp_path):
-    upright = np.zeros((64, 64, 3), np.uint8)
-    upright[:32] = 200
-    exif = Image.Exif()
-    exif[0x0112] = 6  # it was held a quarter turn to the right: what is stored lies on its side
-    Image.fromarray(np.rot90(upright)).save(tmp_path / "held.png", exif=exif)
-    np.testing.assert_array_equal(read_picture(tmp_path / "held.png", 64, 64), upright)
 
 
 def test_counting_by_likelihood(tables, tmp_path):

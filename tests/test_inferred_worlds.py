@@ -11,10 +11,10 @@ import torch
 from evaluating import evaluate
 from small_runs import small_config, small_run, small_trainer, untrained
 
-import generate as generate_py
-import infer as infer_py
 from air3d import cli
 from air3d.inference.believed import believed_views, written_world
+from air3d.programs import generate as generate_py
+from air3d.programs import infer as infer_py
 from air3d.training.checkpoint import begin_with, load_checkpoint, load_run
 from renderers.convert import to_floats, to_numpy, to_torch
 from scenes.camera import Camera

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -15,10 +13,9 @@ import trimesh
 from hydra.core.hydra_config import HydraConfig
 from mesh_folders import box, save
 
-import evaluate
-import infer
-import train
 from air3d import cli
+from air3d.programs import evaluate, infer, train
+from air3d.programs import generate as generate_py
 from air3d.training.checkpoint import load_run
 from air3d.training.config import Config
 from scenes.bop.reading import read_bop
@@ -47,11 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "generate.py")
-    assert spec and spec.loader
-    module = sys.modules["generate"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return generate_py
 
 
 def learn(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:

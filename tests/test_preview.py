@@ -15,8 +15,8 @@ import trimesh
 from mesh_folders import box, save
 from PIL import Image
 
-import preview
 from air3d.cli import compose
+from air3d.programs import preview
 from air3d.report.preview.pictures import camera_for
 from scenes.catalogue import catalogue
 from scenes.errors import UserError

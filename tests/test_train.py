@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import train
 from air3d import cli
+from air3d.programs import train
 from scenes.errors import UserError
 
 

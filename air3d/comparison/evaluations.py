@@ -40,9 +40,9 @@ def evaluated(
     for name in (ABOUT, REQUEST):
         (folder / name).unlink(missing_ok=True)
     words = [f"run={run}", *test.words(), f"device={device}", f"out={folder}"]
-    ended = programs.call("evaluate.py", words, environment)
+    ended = programs.call("evaluate", words, environment)
     if ended:
-        raise UserError(f"{folder} was not measured (evaluate.py ended with {ended})")
+        raise UserError(f"{folder} was not measured (air3d evaluate ended with {ended})")
     write_json(folder / REQUEST, wanted)  # last: who sees it finds the rest too
 
 

@@ -12,13 +12,12 @@ from typing import Any
 
 from air3d.evaluation.scene_changes import SceneChange
 from air3d.files import plain
+from air3d.home import run_folder
 from air3d.inference.counting import check_counting
 from air3d.splits import check_seed
 from air3d.training.config import LoggerConfig, device_of
 from scenes.errors import UserError
 from scenes.manifest import sha256
-
-ROOT = Path(__file__).resolve().parents[2]
 
 UNLIMITED = 1_000_000
 """Steps, where minutes end a training."""
@@ -109,7 +108,7 @@ class CompareConfig:
             if "data=None" in words:
                 raise UserError(f"{model} learns from unlabelled pictures: give data=FOLDER ({MAKES} makes one)")
             for name in named(words, "init"):
-                if name not in before and (name in self.models or not Path(name).exists()):
+                if name not in before and (name in self.models or not run_folder(name).exists()):
                     raise UserError(f"{model} begins with {name}, which is neither a model before it nor a run")
             before.add(model)
 

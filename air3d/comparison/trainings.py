@@ -58,7 +58,7 @@ def trained(
         if not started and (others := with_other_code(runs, to_learn(config))):
             print(f"\n{others[-1]} was trained by another version of the program and is not taken (any_code=true does)")
         how = [f"resume={folder}"] if started else [*words, f"run_dir={folder}"]
-        programs.call("train.py", [*how, *logging], environment)
+        programs.call("train", [*how, *logging], environment)
         if not finished(folder, config):
             raise UserError(f"{folder} is not trained to its end; the same command goes on from there")
     return folder

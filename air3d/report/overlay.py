@@ -5,17 +5,16 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from air3d.files import atomic
 from renderers.base import Renderer
 from renderers.convert import to_torch
 from renderers.visibility import owned_pixels
+from scenes.framing import whole
 from scenes.objects import Objects
-from scenes.pictures import open_picture
+from scenes.photographs import Photograph
 from scenes.view import View
 
 SMALLEST, LARGEST = 320, 1600
@@ -28,19 +27,17 @@ GREEN, TURN = 0.33, 0.618
 """Shares of the circle of hues: of the first object, and from one to the next, so that none is near another."""
 
 
-def save_overlay(
-    path: Path, picture: Path, objects: Objects, view: View, renderer: Renderer, labels: Sequence[str]
-) -> None:
-    """Draws the objects (numpy, one picture) on a picture from a file and writes that, atomically, as PNG.
+def overlay(
+    photograph: Photograph, objects: Objects, view: View, renderer: Renderer, labels: Sequence[str]
+) -> Image.Image:
+    """The picture at its own size (between `SMALLEST` and `LARGEST`) with the objects (numpy, one picture) on it.
 
-    view: of the picture, at any size of its proportions; labels: of the objects, slot by slot."""
-    shown = open_picture(picture, upright=True).convert("RGB")
-    shown.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
+    view: of what the network sees of the picture; labels: of the objects, slot by slot."""
+    shown = photograph.whole(LARGEST)
     times = -(-SMALLEST // max(shown.size))
     shown = shown.resize((times * shown.width, times * shown.height), Image.Resampling.NEAREST)
-    drawn = draw_overlay(shown, objects, resized(view, shown.height, shown.width), renderer, labels)
-    with atomic(path) as temporary:
-        drawn.save(temporary, "PNG")
+    seen = resized(whole(view, photograph.frame), shown.height, shown.width)
+    return draw_overlay(shown, objects, seen, renderer, labels)
 
 
 def draw_overlay(
@@ -74,9 +71,8 @@ def outline(mask: np.ndarray, width: int) -> Image.Image:
 
 
 def resized(view: View, height: int, width: int) -> View:
-    """The same cameras with pictures of another size, before a black table."""
+    """The same cameras with pictures of another size."""
     across, down = width / view.width, height / view.height
     scale, half = np.array([across, down, across, down]), np.array([0.0, 0.0, 0.5, 0.5])
-    lens = (np.asarray(view.intrinsics) + half) * scale - half
-    bare = np.zeros((len(view), 3), np.asarray(view.intrinsics).dtype)
-    return replace(view, intrinsics=lens.astype(bare.dtype), background=bare, height=height, width=width)
+    lens = ((np.asarray(view.intrinsics) + half) * scale - half).astype(np.asarray(view.intrinsics).dtype)
+    return replace(view, intrinsics=lens, height=height, width=width)

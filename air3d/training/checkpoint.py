@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from air3d.cli import typed
 from air3d.files import atomic
+from air3d.home import run_folder
 from air3d.training.config import Config
 from air3d.training.earlier import renamed_settings, renamed_weights
 from air3d.training.other_catalogue import with_identities
@@ -41,7 +42,7 @@ def load_config(run_dir: Path | str) -> Config:
     try:
         return typed(renamed_settings(stored, str(run_dir)), Config)
     except UserError as error:
-        path = Path(run_dir) / "config.yaml"
+        path = run_folder(run_dir) / "config.yaml"
         raise UserError(f"{path}: {error}; was it edited, or written by another version?") from error
 
 
@@ -53,7 +54,7 @@ def keep_catalogue(run: Run, run_dir: Path) -> None:
 
 def kept_catalogue(run_dir: Path | str) -> Catalogue | None:
     """What `keep_catalogue` kept; None where the run's catalogue is one of ours, or its folder has yet to be read."""
-    path = Path(run_dir) / FILE
+    path = run_folder(run_dir) / FILE
     return read_catalogue(path) if path.exists() else None
 
 
@@ -72,7 +73,7 @@ def newer_settings(run_dir: Path | str) -> list[str]:
 
 def stored_settings(run_dir: Path | str) -> dict[str, Any]:
     """What stands in a run's config.yaml. Raises UserError where there is none or it holds none."""
-    path = Path(run_dir) / "config.yaml"
+    path = run_folder(run_dir) / "config.yaml"
     try:
         stored = yaml.safe_load(path.read_text())
     except FileNotFoundError:
@@ -149,7 +150,7 @@ def load_run(run_dir: Path | str, device: str = "cpu") -> Run:
     """A trained run, ready for inference: the network that was released from it, otherwise the best checkpoint, or the
     last where there is no best yet. It runs on `device`, wherever it was trained."""
     run = build(replace(load_config(run_dir), device=device), kept_catalogue(run_dir))
-    load_weights(run, *trained_weights(Path(run_dir)))
+    load_weights(run, *trained_weights(run_folder(run_dir)))
     run.model.eval()
     return run
 
@@ -170,7 +171,7 @@ def begin_with(run: Run, run_dir: Path | str, other_meshes: bool = False) -> tup
     theirs, mine = load_config(run_dir).plain()["model"], run.config.plain()["model"]
     differ = [f"model.{name}={value}" for name, value in theirs.items() if name != "name" and value != mine[name]]
     misfit = f"this model: its settings are {' '.join(differ)}" if differ else "this model"
-    state, path = trained_weights(Path(run_dir))
+    state, path = trained_weights(run_folder(run_dir))
     known, identities = state["identities"], identity_of(run.scene.catalogue)
     if other_meshes and state.get("catalogue") != identities["catalogue"]:
         weights = with_identities(renamed_weights(state["model"]), known, identities["identities"])

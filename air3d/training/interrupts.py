@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,7 +12,11 @@ from types import FrameType
 @contextmanager
 def handling(take: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """`take(number, frame)` is called for Ctrl-C, for a polite kill, and where a terminal is closed (unless nohup said
-    that this does not matter); afterwards things are as before."""
+    that this does not matter); afterwards things are as before. Only the main thread hears signals: in another one
+    nothing is changed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)

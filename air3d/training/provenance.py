@@ -20,16 +20,23 @@ from typing import Any
 
 import torch
 
+from air3d import home
 from air3d.files import write_json
 from air3d.training.run import Run
 
-ROOT = Path(__file__).resolve().parents[2]
 FILE = "environment.json"
 PACKAGES = ("air3d", "torch", "numpy", "numba", "trimesh")
 
 ROOMS = ("scenes", "renderers", "air3d/model", "air3d/splits.py")
-LEARNING = (*ROOMS, "air3d/gradients", "air3d/objectives", "air3d/training", "train.py")
-EVALUATION = (*ROOMS, "air3d/inference", "air3d/evaluation", "air3d/report", "evaluate.py", "configs/evaluate.yaml")
+LEARNING = (*ROOMS, "air3d/gradients", "air3d/objectives", "air3d/training", "air3d/programs/train.py")
+EVALUATION = (
+    *ROOMS,
+    "air3d/inference",
+    "air3d/evaluation",
+    "air3d/report",
+    "air3d/programs/evaluate.py",
+    "configs/evaluate.yaml",
+)
 """What decides a training, and what an evaluation of a network; settings are compared for themselves."""
 
 
@@ -66,10 +73,10 @@ def code(parts: tuple[str, ...]) -> str:
     """Ten hexadecimal digits that two versions of the program share if these files and folders do the same."""
     digest = hashlib.sha256()
     for part in parts:
-        paths = sorted((ROOT / part).rglob("*.py")) if (ROOT / part).is_dir() else [ROOT / part]
-        for path in filter(Path.exists, paths):
+        place = home.sources(part)
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place] * place.exists():
             source = path.read_text(encoding="utf-8")
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+            digest.update(path.relative_to(home.ROOT).as_posix().encode() + b"\0")
             digest.update((meaning(source) if path.suffix == ".py" else source).encode() + b"\0")
     return digest.hexdigest()[:10]
 
@@ -101,11 +108,11 @@ def git(*words: str) -> str | None:
     among somebody else's files, git would speak of theirs."""
     try:
         top = subprocess.check_output(
-            ["git", "rev-parse", "--show-toplevel"], cwd=ROOT, text=True, stderr=subprocess.DEVNULL
+            ["git", "rev-parse", "--show-toplevel"], cwd=home.ROOT, text=True, stderr=subprocess.DEVNULL
         )
-        if Path(top.strip()).resolve() != ROOT:
+        if Path(top.strip()).resolve() != home.ROOT:
             return None
-        return subprocess.check_output(["git", *words], cwd=ROOT, text=True, stderr=subprocess.DEVNULL).strip()
+        return subprocess.check_output(["git", *words], cwd=home.ROOT, text=True, stderr=subprocess.DEVNULL).strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 

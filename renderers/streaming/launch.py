@@ -34,7 +34,7 @@ def cuda() -> Any:
     """The kernels for CUDA. Raises UserError where they cannot be compiled."""
     if find_spec("numba_cuda") is None:
         raise UserError("renderer=streaming on CUDA needs numba-cuda: pip install -e '.[cuda]', or device=cpu")
-    return import_module("renderers.streaming.cuda")
+    return import_module(".cuda", __package__)
 
 
 def over_pictures(kernel: Callable[..., None], batch: int, *arguments: Any) -> None:

@@ -21,7 +21,7 @@ from scenes.camera import Camera
 from scenes.catalogue import Catalogue
 from scenes.errors import UserError
 from scenes.objects import Objects
-from scenes.pictures import open_picture, read_picture
+from scenes.photographs import Frame, Photograph, read_photograph
 from scenes.poses import OPENCV
 from scenes.view import View
 
@@ -46,7 +46,7 @@ class BopData:
     """What `read_bop` gives back, all of it numpy.
 
     images [B, H, W, 3] uint8; view: of each picture; objects: the entries that fit best to the true poses, full: the
-    poses themselves; None where a data set has no truth; ids [B, 2]: scene_id and im_id; paths: of the pictures;
+    poses themselves; None where a data set has no truth; ids [B, 2]: scene_id and im_id; photographs: whole pictures;
     models: by kind of the catalogue, of those that the data set knows; remarks: one line each.
     """
 
@@ -55,7 +55,7 @@ class BopData:
     objects: Objects | None
     full: FullPoses | None
     ids: np.ndarray
-    paths: tuple[Path, ...]
+    photographs: tuple[Photograph, ...]
     models: dict[int, BopModel]
     remarks: list[str] = field(default_factory=list)
 
@@ -72,8 +72,8 @@ def read_bop(
 
     judged: whether the truth is wanted; if not, it only serves to find the table, and may hold unknown objects;
     default: light, background and noise (of its first picture), and the camera's place where neither the data set nor
-    true poses say it; size: height and width that pictures are averaged down to. UserError, one line, for what is
-    missing, unreadable, of other proportions, or labelled with objects that the catalogue does not have.
+    true poses say it; size: height and width that pictures are cropped and brought to. UserError, one line, for what is
+    missing, unreadable, or labelled with objects that the catalogue does not have.
     """
     pictures = read_pictures(folder)[:first]
     models, remarks = read_models(folder, catalogue), []
@@ -90,12 +90,15 @@ def read_bop(
         )
     if all(picture.world is None for picture in pictures) and missing < len(worlds):
         remarks.append("no world is given: the table is the plane through the lowest points of the objects")
-    images = np.stack([read_picture(picture.path, *size) for picture in pictures])
-    view = View.stack([view_of(*pair, default, size) for pair in zip(pictures, worlds, strict=True)])
-    paths = tuple(picture.path for picture in pictures)
+    photographs = tuple(photograph_of(picture.path, size) for picture in pictures)
+    images = np.stack([photograph.pixels for photograph in photographs])
+    parts = zip(pictures, photographs, worlds, strict=True)
+    view = View.stack(
+        [view_of(picture, photograph.frame, world, default, size) for picture, photograph, world in parts]
+    )
     ids = np.array([[picture.scene_id, picture.im_id] for picture in pictures])
     if not judged or any(picture.truth is None for picture in pictures):
-        return BopData(images, view, None, None, ids, paths, models, remarks)
+        return BopData(images, view, None, None, ids, photographs, models, remarks)
     remarks += tilted_worlds(pictures, kinds, models, catalogue)
     objects, full, leaning = truth_of(pictures, worlds, kinds, models, catalogue, default)
     if leaning:
@@ -104,7 +107,7 @@ def read_bop(
             f"{len(leaning)} of {int(objects.presence.sum())} objects rest on no known face within {TILT:g} degrees "
             f"and {100 * HEIGHT:g} cm: {', '.join(leaning[:SHOWN])}{more}; MSSD and the like take their full poses"
         )
-    return BopData(images, view, objects, full, ids, paths, models, remarks)
+    return BopData(images, view, objects, full, ids, photographs, models, remarks)
 
 
 def known_of(picture: BopPicture, kinds: dict[int, int]) -> BopPicture:
@@ -125,14 +128,25 @@ def check_known(
         )
 
 
-def view_of(picture: BopPicture, world: Float[np.ndarray, "4 4"] | None, default: View, size: tuple[int, int]) -> View:
-    """The view of one picture, at `size`."""
-    opened = open_picture(picture.path)
+def photograph_of(path: Path, size: tuple[int, int]) -> Photograph:
+    try:
+        return read_photograph(path, *size)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def view_of(
+    picture: BopPicture,
+    frame: Frame,
+    world: Float[np.ndarray, "4 4"] | None,
+    default: View,
+    size: tuple[int, int],
+) -> View:
+    """The view of what is seen of one picture, at `size`."""
     rotation, translation = default.camera_rotation[0], default.camera_translation[0]
     if world is not None:
         rotation, translation = (world[:3, :3].T * OPENCV, world[:3, 3] * OPENCV)
-    camera = Camera(picture.intrinsics, rotation, translation, opened.height, opened.width).resized(*size)
-    return default[0].behind(View.of(camera))
+    return default[0].behind(View.of(Camera(frame.inward(picture.intrinsics), rotation, translation, *size)))
 
 
 def truth_of(

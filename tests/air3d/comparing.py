@@ -12,18 +12,16 @@ import pytest
 import wandb
 from evaluating import calibrated_quickly
 
-import compare
-import evaluate
-import train
 from air3d import cli
 from air3d.comparison import programs
+from air3d.programs import compare, evaluate, train
 from scenes.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("scene.image_size=16", "trainer.batch=4", "trainer.steps=2", "gradient.samples=2",
          "trainer.validation_scenes=8")  # fmt: skip
 WORDS = f"words={json.dumps(SMALL)}"
-PROGRAMS = {"train.py": train.main, "evaluate.py": evaluate.main}
+PROGRAMS = {"train": train.main, "evaluate": evaluate.main}
 
 
 def common(runs: Path) -> list[str]:
@@ -44,7 +42,7 @@ def in_process(runs: Path, *words: str) -> list[str]:
     def call(program: str, given: Sequence[str], environment: Mapping[str, str]) -> int:
         started.append(program)
         try:
-            PROGRAMS[program](cli.compose(Path(program).stem, list(given)))
+            PROGRAMS[program](cli.compose(program, list(given)))
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

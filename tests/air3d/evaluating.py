@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-import evaluate as evaluate_py
 from air3d import cli
+from air3d.programs import evaluate as evaluate_py
 
 CALIBRATION_SCENES = 50
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import generate as generate_py
 from air3d import cli
+from air3d.programs import generate as generate_py
 from scenes.bop.reading import BopData, read_bop
 from scenes.catalogue import Catalogue
 from scenes.scene import Scene, SceneConfig

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import trimesh
 from bop_sets import LENS, SCENE, SIZE, changed, read, written
-from PIL import Image
+from PIL import Image, ImageOps
 
-import generate as generate_py
 from air3d import cli
+from air3d.programs import generate as generate_py
 from air3d.splits import dataset_seed
 from renderers import build_renderer
 from renderers.convert import to_bytes, to_torch
@@ -282,13 +282,26 @@ def test_bad_files_get_one_line(folder: Path, name: str, change: Callable[[Any],
     assert "\n" not in str(error.value)
 
 
-def test_missing_pictures_and_other_proportions_get_one_line(folder: Path) -> None:
+def test_a_wider_picture_is_cropped_and_its_camera_with_it(folder: Path) -> None:
+    """The same pictures with six more columns at either side, and their K moved with them, are the same."""
+    before = read(folder)
+    for path in (folder / "test" / "000000" / "rgb").iterdir():
+        picture = Image.open(path)
+        ImageOps.expand(picture, (6, 0, 6, 0), (255, 0, 0)).save(path)
+    changed(folder, "scene_camera.json", lambda content: [moved(each["cam_K"], 6) for each in content.values()])
+    after = read(folder)
+    np.testing.assert_array_equal(after.images, before.images)
+    np.testing.assert_allclose(after.view.intrinsics, before.view.intrinsics)
+
+
+def moved(matrix: list[float], columns: int) -> None:
+    matrix[2] += columns
+
+
+def test_missing_pictures_get_one_line(folder: Path) -> None:
     path = folder / "test" / "000000" / "rgb" / "000002.png"
-    Image.new("RGB", (64, 64)).save(path)
-    with pytest.raises(UserError, match="crop it to the proportions 64 : 48"):
-        read(folder)
     path.write_bytes(b"no picture")
-    with pytest.raises(UserError, match="no readable picture"):
+    with pytest.raises(UserError, match=r"000002\.png: no picture"):
         read(folder)
     path.unlink()
     with pytest.raises(UserError, match=r"000002\.png is missing"):

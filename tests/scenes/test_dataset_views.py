@@ -17,7 +17,9 @@ from scenes.camera import Camera
 from scenes.catalogue import catalogue
 from scenes.dataset import describe, read_dataset, write_dataset
 from scenes.errors import UserError
+from scenes.framing import framed
 from scenes.objects import Objects
+from scenes.photographs import Frame
 from scenes.reading import read_views
 from scenes.scene import Scene, SceneConfig
 from scenes.view import ARRAYS, View, shared
@@ -179,23 +181,27 @@ def test_views_of_chosen_pictures_at_the_size_that_a_network_sees(tmp_path: Path
     """By name, in any order, their cameras and empty tables averaged as the pictures are."""
     view = own(6, picture=True)
     folder = written(tmp_path / "set", view)
-    small = read_views(folder, ["000003.png", "000001.png"], HEIGHT // 2, WIDTH // 4)
-    assert (small.height, small.width) == (HEIGHT // 2, WIDTH // 4)
+    frame, size = Frame(WIDTH, HEIGHT, 2.0, 0.0, 2.0), (HEIGHT // 2, HEIGHT // 2)
+    views = read_views(folder, ["000003.png", "000001.png"])
+    small = View.stack([framed(each, [frame], *size) for each in views])
+    assert (small.height, small.width) == size
     points = np.random.default_rng(0).uniform(-0.2, 0.2, (9, 3))
     for row, before in enumerate((3, 1)):
         large, little = view.camera(before), small.camera(row)
         at, now = (camera.to_pixels(camera.project(points)) for camera in (large, little))
-        np.testing.assert_allclose((now + 0.5) * [4, 2], at + 0.5, atol=1e-4)
-        table = view.background[before].reshape(HEIGHT // 2, 2, WIDTH // 4, 4, 3).mean((1, 3))
+        np.testing.assert_allclose((now + 0.5) * 2 + [2, 0], at + 0.5, atol=1e-4)
+        table = view.background[before][:, 2:-2].reshape(HEIGHT // 2, 2, HEIGHT // 2, 2, 3).mean((1, 3))
         np.testing.assert_allclose(small.background[row], table, atol=1.5 / 255)
         np.testing.assert_array_equal(small.light[row], view.light[before])
-    assert_same(read_views(folder, [f"{row:06d}.png" for row in range(4)], HEIGHT, WIDTH), read_dataset(folder).view)
+    assert_same(View.stack(read_views(folder, [f"{row:06d}.png" for row in range(4)])), read_dataset(folder).view)
+    with pytest.raises(UserError, match="a picture is 15 x 12 pixels, its camera says 16 x 12"):
+        framed(views[0], [Frame(15, 12)], *size)
 
 
 def test_a_picture_that_is_not_of_the_data_set_has_no_view(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", own(7))
     with pytest.raises(UserError, match=r"scenes.json does not name holiday.png"):
-        read_views(folder, ["000000.png", "holiday.png"], HEIGHT, WIDTH)
+        read_views(folder, ["000000.png", "holiday.png"])
 
 
 def test_cameras_of_several_sizes_make_no_data_set_but_have_views(tmp_path: Path) -> None:
@@ -203,7 +209,7 @@ def test_cameras_of_several_sizes_make_no_data_set_but_have_views(tmp_path: Path
     edit(folder, lambda content: content["scenes"][2]["camera"].update(height=2 * HEIGHT, width=2 * WIDTH))
     with pytest.raises(UserError, match=r"one size, not of \[\(12, 16\), \(24, 32\)\]"):
         read_dataset(folder)
-    assert len(read_views(folder, ["000002.png", "000000.png"], HEIGHT, WIDTH)) == 2
+    assert [each.height for each in read_views(folder, ["000002.png", "000000.png"])] == [2 * HEIGHT, HEIGHT]
 
 
 def test_an_empty_table_of_another_size_is_refused(tmp_path: Path) -> None:

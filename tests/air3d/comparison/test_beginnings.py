@@ -11,13 +11,13 @@ import pytest
 from comparing import common, in_process
 from folder_runs import photographs
 
-import generate
 from air3d import cli
 from air3d.comparison.collect import collect
 from air3d.comparison.folders import check_folders
 from air3d.comparison.learned import Learned, learned, pictures, to_learn_with
 from air3d.comparison.plan import CompareConfig, request
 from air3d.comparison.report.parts import MINUTES, curve_of
+from air3d.programs import generate
 from air3d.report.records import read_csv
 from air3d.training.checkpoint import load_config
 from air3d.training.tracking import read_metrics
@@ -49,7 +49,7 @@ def given(made: Path) -> list[str]:
 def compared(made: Path, given: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("compared")
     started = in_process(runs, *given, f"data={made / 'photos'}")
-    assert started == ["train.py", "evaluate.py", "evaluate.py"] * 3
+    assert started == ["train", "evaluate", "evaluate"] * 3
     return runs
 
 

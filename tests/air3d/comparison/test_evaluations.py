@@ -33,7 +33,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     calls: list[list[str]] = []
 
     def call(program: str, words: Sequence[str], environment: object) -> int:
-        assert program == "evaluate.py"
+        assert program == "evaluate"
         calls.append(list(words))
         folder = Path(next(word.removeprefix("out=") for word in words if word.startswith("out=")))
         write_json(folder / "metrics.json", {"count_accuracy": 1.0})

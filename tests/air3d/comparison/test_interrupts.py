@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from air3d import cli
 from air3d.comparison import programs
-programs.ROOT = Path(sys.argv[1])
+programs.command = lambda program: [sys.executable, str(Path(sys.argv[1], program))]
 cli.one_line(lambda: print("ended with", programs.call("child.py", ["words"], {"PATH": ""})))
 """
 """Stands for compare.py, without its seconds of imports."""
@@ -101,7 +101,7 @@ def test_without_interrupts_the_exit_code_is_the_programs(tmp_path: Path) -> Non
     with waiting(tmp_path) as program:
         said, errors = let_go(tmp_path, program)
     assert program.returncode == 0 and errors == ""
-    assert said.split("\n") == ["", "python child.py words", "ended with 7", ""]
+    assert said.split("\n") == ["", "air3d child.py words", "ended with 7", ""]
 
 
 def test_a_terminals_ctrl_c_is_heard_once_and_the_program_is_waited_for(tmp_path: Path) -> None:

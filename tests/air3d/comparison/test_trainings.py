@@ -113,7 +113,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     calls: list[list[str]] = []
 
     def call(program: str, words: Sequence[str], environment: object) -> int:
-        assert program == "train.py"
+        assert program == "train"
         calls.append(list(words))
         folder = Path(next(word.partition("=")[2] for word in words if word.startswith(("run_dir=", "resume="))))
         assert not list(folder.glob("[!.]*")) or f"resume={folder}" in words, "train.py would refuse it"

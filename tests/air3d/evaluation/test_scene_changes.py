@@ -11,11 +11,11 @@ import torch
 from evaluating import evaluate
 from small_runs import untrained
 
-import generate
 from air3d.cli import compose
 from air3d.evaluation.scene_changes import SceneChange
 from air3d.evaluation.scenes import EvaluateConfig, held_out_scenes, render, scenes_of
 from air3d.model.attention import table_shares
+from air3d.programs import generate
 from air3d.training.checkpoint import load_run
 from air3d.training.config import Config
 from renderers import build_renderer

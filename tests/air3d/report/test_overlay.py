@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from small_runs import example, small_run
 
-from air3d.report.overlay import draw_overlay, outline, resized, save_overlay
+from air3d.report.overlay import draw_overlay, outline, overlay, resized
 from renderers.convert import to_numpy, to_torch
 from renderers.visibility import owned_pixels
+from scenes.photographs import read_photograph
 
 
 @pytest.mark.parametrize("size", [(32, 32), (96, 160)])
@@ -35,18 +36,30 @@ def test_outlines_follow_what_the_camera_sees(tmp_path: Path, size: tuple[int, i
 def test_a_picture_is_drawn_on_at_its_own_size_and_stays_as_it_is(tmp_path: Path) -> None:
     run = small_run(tmp_path, "scene=tabletop")
     _, view, truth = (to_numpy(each) if index else each for index, each in enumerate(example(run, 1, count=3)))
-    given = tmp_path / "table.png"
-    Image.new("RGB", (320, 320), (90, 60, 30)).save(given)
-    before = given.read_bytes()
     labels = ["cup 99%", "plate 80%", "bowl 70%"]
-    save_overlay(tmp_path / "found.png", given, truth, view, run.renderer, labels)
-    drawn = np.asarray(Image.open(tmp_path / "found.png"))
-    changed = (drawn != (90, 60, 30)).any(-1)
-    assert drawn.shape == (320, 320, 3) and 0.005 < changed.mean() < 0.5 and given.read_bytes() == before
-    Image.new("RGB", (40, 40)).save(given)
-    save_overlay(tmp_path / "small.png", given, truth, view, run.renderer, labels)
-    assert Image.open(tmp_path / "small.png").size == (320, 320)  # nobody sees anything at 40
-    Image.new("RGB", (320, 320), (90, 60, 30)).save(given)
+
+    def drawn(size: tuple[int, int], colour: tuple[int, int, int] = (90, 60, 30)) -> np.ndarray:
+        given = Image.new("RGB", size, colour)
+        shown = overlay(read_photograph(given, 32, 32), truth, view, run.renderer, labels)
+        assert given.getcolors() == [(size[0] * size[1], colour)]
+        return np.asarray(shown)
+
+    whole = drawn((320, 320))
+    assert whole.shape == (320, 320, 3) and 0.005 < (whole != (90, 60, 30)).any(-1).mean() < 0.5
+    assert drawn((40, 40)).shape == (320, 320, 3)  # nobody sees anything at 40
+    wide = drawn((640, 320))
+    assert wide.shape == (320, 640, 3) and (wide[:, :140] == (90, 60, 30)).all()
     truth.presence[:] = False
-    save_overlay(tmp_path / "nothing.png", given, truth, view, run.renderer, labels)
-    assert (np.asarray(Image.open(tmp_path / "nothing.png")) == (90, 60, 30)).all()
+    assert (drawn((320, 320)) == (90, 60, 30)).all()
+
+
+def test_what_is_found_in_the_middle_is_drawn_there(tmp_path: Path) -> None:
+    """The outlines on a wide picture are those on its middle."""
+    run = small_run(tmp_path, "scene=tabletop")
+    _, view, truth = (to_numpy(each) if index else each for index, each in enumerate(example(run, 1, count=1)))
+    square, wide = (
+        np.asarray(overlay(read_photograph(Image.new("RGB", size), 32, 32), truth, view, run.renderer, [""] * 3))
+        for size in ((400, 400), (600, 400))
+    )
+    one, other = square.any(-1), wide.any(-1)[:, 100:500]
+    assert one.any() and (one != other).mean() < 0.01

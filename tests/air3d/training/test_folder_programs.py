@@ -12,8 +12,8 @@ import yaml
 from folder_runs import TINY, photographs
 from small_runs import SMALL, small_config, small_run, untrained
 
-import train
 from air3d import cli
+from air3d.programs import train
 from air3d.training.checkpoint import load_checkpoint, load_config, load_run, newer_settings, save_config, save_weights
 from air3d.training.config import Config, resumed
 from air3d.training.unlabelled import painted

@@ -12,10 +12,11 @@ import pytest
 import torch
 from small_runs import small_config
 
-import train
+from air3d import home
+from air3d.programs import train
 from air3d.training import provenance
 from air3d.training.checkpoint import load_checkpoint
-from air3d.training.provenance import EVALUATION, LEARNING, ROOT, code, environment, meaning, recorded
+from air3d.training.provenance import EVALUATION, LEARNING, code, environment, meaning, recorded
 from air3d.training.tracking import Tracker
 from scenes.catalogue import catalogue
 
@@ -43,7 +44,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/net.py").write_text("WIDTH = 3\n")
     (tmp_path / "settings.yaml").write_text("batch: 3\n")
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(home, "ROOT", tmp_path)
     code.cache_clear()
     yield tmp_path
     code.cache_clear()
@@ -72,7 +73,7 @@ def test_programs_are_the_same_if_what_decides_is(program: Path) -> None:
 
 @pytest.mark.parametrize("parts", [LEARNING, EVALUATION])
 def test_what_decides_is_there(parts: tuple[str, ...]) -> None:
-    assert all((ROOT / part).exists() for part in parts)
+    assert all(home.sources(part).exists() for part in parts)
     assert len(code(parts)) == 10 and code(LEARNING) != code(EVALUATION)
 
 
@@ -96,9 +97,9 @@ def test_the_commit_of_a_checkout_and_of_nothing_else(program: Path, monkeypatch
     assert about() == (commit, False)
     (program / "model/net.py").write_text("WIDTH = 4\n")
     assert about() == (commit, True)
-    monkeypatch.setattr(provenance, "ROOT", program / "model")
+    monkeypatch.setattr(home, "ROOT", program / "model")
     assert about() == (None, None), "installed somewhere in a checkout of something else"
-    monkeypatch.setattr(provenance, "ROOT", program)
+    monkeypatch.setattr(home, "ROOT", program)
     monkeypatch.setenv("PATH", os.devnull)
     assert about() == (None, None), "no git"
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 from small_runs import small_config
 
-import train
 from air3d import cli
+from air3d.programs import train
 from air3d.training.checkpoint import save_config
 from air3d.training.config import Config
 from air3d.training.folder import LOCK, begun, held
