@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
 from air3d.api.given import listed, photograph_of
 from air3d.api.scene import Scene
@@ -79,7 +80,15 @@ class Model:
         self.steps = max_objects or run.model.prior.steps
         self.counting: Predictor = predictor(counting, run.config.trainer.schedule.last_sigma)
 
-    def __call__(self, pictures: Any, camera: Camera | Sequence[Camera] | None = None) -> Scene | list[Scene]:
+    @overload
+    def __call__(self, pictures: str | os.PathLike[str] | Image.Image, camera: Camera | None = None) -> Scene: ...
+    @overload
+    def __call__(
+        self, pictures: list[Any] | tuple[Any, ...], camera: Camera | Sequence[Camera] | None = None
+    ) -> list[Scene]: ...
+    @overload
+    def __call__(self, pictures: Any, camera: Camera | Sequence[Camera] | None = None) -> Any: ...
+    def __call__(self, pictures: Any, camera: Camera | Sequence[Camera] | None = None) -> Any:
         """What stands on the table of a picture, or of each of several.
 
         pictures: a file's name, a PIL image, an array or a tensor [height, width, 3] or [3, height, width], bytes or
