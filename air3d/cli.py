@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
+from types import FrameType
 from typing import Any, TypeVar
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.errors import CompactHydraException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -50,7 +54,9 @@ def run(name: str, main: Callable[[DictConfig], Any], folder: str = "") -> None:
     if not any(word.startswith("-") for word in overrides):  # with other flags (--multirun, ...) Hydra itself answers
         one_line(lambda: compose(name, overrides, folder))
     program = hydra.main(version_base="1.3", config_path=str(CONFIGS / folder), config_name=name)
-    one_line(program(lambda config: one_line(lambda: main(config))))
+    job = of_a_sweep if any(word in MULTIRUN for word in sys.argv) else one_line
+    politely()
+    one_line(program(lambda config: job(lambda: main(config))))
 
 
 def written_out(name: str, words: Sequence[str]) -> list[str]:
@@ -122,15 +128,57 @@ def somebody_reads() -> bool:
         return False
 
 
+class Failed(CompactHydraException):
+    """A job of a sweep could not be done, and has said why. Hydra begins the next one, and raises this in the end."""
+
+    def __init__(self) -> None:
+        super().__init__("error: not all jobs of the sweep could be done; the lines above say why")
+
+
+def of_a_sweep(call: Callable[[], Any]) -> Any:
+    """`call()`; a mistake becomes one line, and the next job of the sweep begins."""
+    try:
+        return call()
+    except (UserError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        print(f"error: {said(error)}", file=sys.stderr)
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves it to `one_line` to say so
+        raise Failed from None
+
+
+def politely() -> None:
+    """A polite kill and a closed terminal end the program as Ctrl-C does: what is half done is cleared away."""
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(f"stopped by {signal.Signals(number).name}")
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, interrupted)
+
+
+def said(error: UserError | OSError) -> str:
+    """What is wrong, in one line."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
 def one_line(call: Callable[[], Any]) -> Any:
-    """`call()`; a UserError becomes one line on standard error and exit code 2, as does Ctrl-C, with code 130. Whoever
-    reads what is printed may stop reading (`| head`): that ends the program as quietly."""
+    """`call()`; a UserError and what the system refuses become one line on standard error and exit code 2; so does
+    Ctrl-C, with code 130. Whoever reads what is printed may stop reading (`| head`): that ends the program quietly."""
     try:
         result = call()
         sys.stdout.flush()
         return result
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {said(error)}", file=sys.stderr)
+        sys.exit(2)
+    except Failed as error:
+        print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted", file=sys.stderr)
@@ -140,6 +188,9 @@ def one_line(call: Callable[[], Any]) -> Any:
             raise  # it was another pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is there anything to flush at the end
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be written: no fault of the program
+        print(f"error: {said(error)}", file=sys.stderr)
+        sys.exit(2)
 
 
 def typed(settings: DictConfig | dict[str, Any], schema: type[T], missing: str = "") -> T:
@@ -149,10 +200,24 @@ def typed(settings: DictConfig | dict[str, Any], schema: type[T], missing: str =
     where a value that has no default was not given.
     """
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), settings))  # type: ignore[return-value]
+        merged = OmegaConf.merge(OmegaConf.structured(schema), settings)
+        check_finite(OmegaConf.to_container(merged))
+        return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except MissingMandatoryValue as error:
         raise UserError(missing or f"give {error.full_key}=") from error
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]} (see --help)") from error
+
+
+def check_finite(value: Any, name: str = "") -> None:
+    """UserError for infinity and NaN among settings: comparisons with NaN are false, and it comes through checks."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            check_finite(each, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for each in value:
+            check_finite(each, name)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{name}={value}: give a finite number")

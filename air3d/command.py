@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -38,6 +39,9 @@ def main(words: Sequence[str] | None = None) -> None:
     """Runs a program with these words, the command line's where none are given. A mistake ends in one line and exit
     code 2. What a program needs is loaded when it is asked for: help is there at once, and doctor where the rest fails.
     """
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # it was closed by whoever started this: nobody reads
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
     name, *rest = [*(sys.argv[1:] if words is None else words)] or ["--help"]
     if name in ("-h", "--help"):
         print(HELP.format("\n".join(f"  {each:10}{what}" for each, what in PROGRAMS.items())), end="")

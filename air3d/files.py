@@ -7,10 +7,13 @@ import json
 import math
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from scenes.errors import UserError
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     permissions = temporary.stat().st_mode
     try:
@@ -33,8 +36,26 @@ def atomic(path: Path | str) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
+    except OSError as error:
+        if error.filename is None:  # a full disk does not say which file it was
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def writable(folder: Path | str) -> Path:
+    """The folder, made where it is not there. UserError where nothing can be written in it: asked before the work is
+    done and not afterwards."""
+    folder = Path(folder)
+    try:
+        make_folder(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, ValueError) as error:  # ValueError: a name with a null
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+        why = "a file is in the way" if in_the_way else getattr(error, "strerror", error)
+        raise UserError(f"cannot write in {folder}: {why}") from error
 
 
 def make_folder(path: Path) -> None:

@@ -28,6 +28,7 @@ from scenes.errors import UserError
 from scenes.labels import scene_labels
 from scenes.manifest import manifest
 from scenes.objects import Objects
+from scenes.parsing import read_json
 from scenes.reading import Dataset, read_dataset
 from scenes.scene import Scene, SceneConfig
 from scenes.view import View
@@ -89,10 +90,9 @@ def check_out(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        made = json.loads((out / "manifest.json").read_text())
-        there = json.loads((out / "scenes.json").read_text())["info"]
-        ours = made["format"] in OURS
-    except (OSError, ValueError, KeyError, TypeError):
+        ours = read_json(out / "manifest.json")["format"] in OURS
+        there = read_json(out / "scenes.json")["info"]
+    except (UserError, KeyError, TypeError):
         ours, there = False, None
     if not ours:
         raise UserError(f"{out} exists and is not a data set of ours: choose another out")

@@ -15,6 +15,7 @@ from scenes.parsing import number, numbers
 from scenes.poses import camera_poses, world_rotations
 from scenes.view import View
 
+PIXELS = 1e9  # more than any picture has
 UNKNOWN = -1  # visible pixels that nobody counted
 DIGITS = 9  # of a matrix's numbers
 
@@ -81,7 +82,7 @@ def parse_objects(scenes: list[dict[str, Any]], entries: Entries, path: Path) ->
         for slot, label in enumerate(labels):
             _read_object(objects, (index, slot), label, entries, path)
             where = f"scene {index}, object {slot}: visible_pixels"
-            visible[index, slot] = number(label.get("visible_pixels", UNKNOWN), where, path)
+            visible[index, slot] = number(label.get("visible_pixels", UNKNOWN), where, path, PIXELS)
     return objects, visible
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 from PIL import Image
 
 from scenes.errors import UserError
-from scenes.photographs import endings, readable
+from scenes.photographs import PIXELS, eight_bits, endings, over, readable
 
 OTHERS = (".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".psd", ".svg", ".pdf", ".mp4", ".mov")
 """Pictures, too, but none that can be read here."""
+
+
+LONGEST = 200
+"""Bytes of a name that is longer are cut off."""
 
 
 def picture_paths(where: str | os.PathLike[str]) -> tuple[list[Path], list[Path]]:
@@ -39,13 +44,25 @@ def picture_paths(where: str | os.PathLike[str]) -> tuple[list[Path], list[Path]
 def labels(paths: Sequence[Path]) -> list[str]:
     """A name for what is written about each picture: without the endings, unless pictures differ in nothing else."""
     stems = [path.stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else [path.name for path in paths]
+    names = stems if len(set(stems)) == len(stems) else [path.name for path in paths]
+    return [short(name) for name in names]
+
+
+def short(name: str) -> str:
+    """A name to which something can be added: file systems take 255 bytes."""
+    content = os.fsencode(name)
+    if len(content) <= LONGEST:
+        return name
+    mark = hashlib.sha256(content).hexdigest()[:8]
+    return f"{os.fsdecode(content[:LONGEST]).encode('utf-8', 'ignore').decode()}-{mark}"
 
 
 def open_picture(path: Path) -> Image.Image:
     """The RGB picture in a file of a data set. Raises UserError for what is no picture, or would fill the memory."""
     try:
         with Image.open(path, formats=readable()) as opened:
-            return opened.convert("RGB")
+            if opened.width * opened.height > PIXELS:
+                raise UserError(f"more than {PIXELS:,} pixels")
+            return over(eight_bits(opened), None)
     except Exception as error:  # Pillow raises many kinds for a file that is cut short or no picture
         raise UserError(f"{path} is no readable picture: {error}".splitlines()[0]) from error

@@ -79,6 +79,10 @@ class SceneConfig(CatalogueConfig, Layout):
         return self.image_size if isinstance(self.image_size, int) else self.image_size[1]
 
 
+FEW, TRIALS = 8, 3
+"""Objects that any table has room for, nearly; tables that are laid out with more, to see whether that is so."""
+
+
 def camera_of(config: SceneConfig) -> Camera:
     """The configured camera; it looks at camera_target in the middle of the picture, or at cx, cy where it has
     intrinsics of its own."""
@@ -105,6 +109,9 @@ class Scene:
         light = config.light, config.ambient, config.diffuse
         self.configured = View.of(self.camera, *light, background=config.background)
         check_count(self.layout, self.catalogue, config.max_objects)
+        if config.max_objects > FEW:  # whether so many fit is tried before anybody waits for a training
+            for trial in range(TRIALS):
+                sample(self.layout, self.catalogue, self.camera, np.random.default_rng(trial), config.max_objects)
         self._drawn = lru_cache(REMEMBERED)(partial(varied, self.configured, config.vary))
 
     def view(self, seed: int, index: int) -> View:

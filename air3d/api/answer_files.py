@@ -14,6 +14,7 @@ from air3d.api.scene import Scene
 from air3d.files import atomic, plain
 from scenes.errors import UserError
 from scenes.parsing import read_json
+from scenes.unlabelled import shown
 
 COLUMNS = (
     *("picture", "shape", "face", "presence", "identity", "x", "y", "z", "rotation"),
@@ -80,7 +81,7 @@ def lines(picture: Picture, scene: Scene) -> Iterator[tuple[Any, ...]]:
         region, name = entry["region"], entry["shape"]
         sure = entry["identity"][name if name in entry["identity"] else f"{name}/{entry['face']}"]
         yield (
-            *(picture.about["image_filename"], name, entry["face"] or "", entry["presence"], sure),
+            *(shown(picture.about["image_filename"]), name, entry["face"] or "", entry["presence"], sure),
             *(*entry["3d_coords"], entry["rotation"], region["x"], region["y"], region["rotation"]),
             scene.doubtful,
         )

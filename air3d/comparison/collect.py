@@ -67,11 +67,7 @@ def read(folder: Path, config: CompareConfig, any_code: bool = False) -> Result 
     try:
         about, asked, metrics = (json.loads((folder / name).read_text()) for name in (ABOUT, REQUEST, "metrics.json"))
         there = Learned(**about["learned"])
-    except (
-        FileNotFoundError,
-        KeyError,
-        TypeError,
-    ):  # being measured just now, or from before this was kept
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):  # being measured just now, or from long ago
         return None
     model, test, seed = about["model"], about["test"], about["seed"]
     if model not in config.models or test not in config.tests:

@@ -61,5 +61,5 @@ def remembered(folder: Path) -> dict[str, Any] | None:
     """The request that was answered in that folder, if one was."""
     try:
         return json.loads((folder / REQUEST).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

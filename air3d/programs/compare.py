@@ -16,6 +16,7 @@ from air3d.comparison.plan import CompareConfig
 from air3d.comparison.report import write_report
 from air3d.comparison.report.summary import means
 from air3d.comparison.trainings import trained
+from air3d.files import writable
 from air3d.training.tracking import Mode, Tracker
 
 
@@ -24,6 +25,8 @@ def main(settings: DictConfig) -> None:
     out = Path(config.out)
     environment, any_code, done = config.environment(), config.any_code, dict[str, Path]()
     check_folders(config)
+    writable(out)
+    writable(config.runs)
     for model in config.models:
         words = config.training(model, done.get(config.begins.get(model, "")))
         run = done[model] = trained(Path(config.runs), model, words, environment, config.logging(), any_code)

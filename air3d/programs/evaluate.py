@@ -24,7 +24,7 @@ from air3d.evaluation.pose_comparisons import Posed, compared
 from air3d.evaluation.pose_scores import pose_scores
 from air3d.evaluation.scenes import EvaluateConfig, scenes_of, visible_rotations
 from air3d.evaluation.world_errors import world_scores
-from air3d.files import plain
+from air3d.files import plain, writable
 from air3d.home import beside
 from air3d.inference.believed import believed_views
 from air3d.inference.counting import predictor
@@ -43,6 +43,7 @@ def main(config: DictConfig) -> dict[str, Any]:
     """Measures, writes and prints; returns what metrics.json holds."""
     settings = cli.typed(config, EvaluateConfig, missing="give run=RUN_DIR, the folder that train.py wrote")
     run = load_run(settings.run, device=settings.device)
+    folder = writable(settings.out or beside(settings.run, "evaluation_direct" if settings.model else "evaluation"))
     catalogue, layout, sigma = run.scene.catalogue, run.scene.layout, run.config.trainer.schedule.last_sigma
     changed = settings.scene.changes()
     scene = Scene(settings.scene.applied(run.config.scene), catalogue) if changed else run.scene
@@ -58,7 +59,6 @@ def main(config: DictConfig) -> dict[str, Any]:
         catalogue.kind_of.tolist(), once=searching(settings),
     )  # fmt: skip
     evaluation.metrics |= of_worlds(run, evaluation, scenes, painted_under, settings.batch_size)
-    folder = Path(settings.out or beside(settings.run, "evaluation_direct" if settings.model else "evaluation"))
     trained = layout.occurring
     about = {"run": str(settings.run), "model": run.config.model.name, **source, "trained_counts": list(trained)}
     if settings.model is None or settings.init == "air":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -77,7 +76,7 @@ def main(settings: DictConfig) -> None:
         else:
             write_dataset(config.out, info, scene.catalogue, objects, view, painted, stated)
     except KeyboardInterrupt:
-        sys.exit(f"stopped: nothing is left of {config.out}")
+        raise KeyboardInterrupt(f"stopped: nothing is left of {config.out}") from None
     print(f"{config.out}: {config.scenes} pictures, {FORMATS[config.format]}")
 
 

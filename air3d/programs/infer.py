@@ -20,13 +20,14 @@ from air3d.api.model import Model, load
 from air3d.api.question import CameraConfig, Picture, Question, question
 from air3d.api.scene import Scene
 from air3d.evaluation.calibration_scenes import CALIBRATION_SCENES
-from air3d.files import atomic
+from air3d.files import atomic, writable
 from air3d.home import beside
 from air3d.report.panels import save_panel
 from renderers.convert import to_floats, to_torch
 from scenes.bop.results import results, results_name
 from scenes.errors import UserError
 from scenes.objects import Objects
+from scenes.unlabelled import shown
 from scenes.view import View
 
 
@@ -64,6 +65,7 @@ def main(settings: DictConfig) -> None:
     refuse(out, config.pictures)
     if (first := next(asked.batches, None)) is None:
         raise UserError(f"none of the {asked.total} pictures can be read: {asked.remarks[0]}")
+    writable(out)
     say("number of objects (how sure); x and y on the table and turn about +Z "
         f"with their {model.serializer.level:.0%} regions\n")  # fmt: skip
     about = config.about() | {"max_objects": model.steps, "catalogue": list(model.run.scene.catalogue.kinds)}
@@ -72,7 +74,7 @@ def main(settings: DictConfig) -> None:
         for batch in chain([first], asked.batches):
             for picture, scene in zip(batch, results.timed(model, batch), strict=True):
                 files.add(picture, scene, files.number < config.show)
-                say(f"{picture.label if asked.bop else picture.about['image_filename']}: {scene}")
+                say(f"{shown(picture.label if asked.bop else picture.about['image_filename'])}: {scene}")
                 bar.update()
         show(out, model, first[: config.show])
         results.write(out, config.pictures, model)

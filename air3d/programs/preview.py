@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from air3d import cli
+from air3d.files import writable
 from air3d.report.preview.cards import cards
 from air3d.report.preview.page import write_page
 from air3d.report.preview.pictures import Studio, example
@@ -36,6 +37,7 @@ class PreviewConfig:
 
 def main(settings: DictConfig) -> None:
     config = cli.typed(settings, PreviewConfig)
+    writable(Path(config.out).parent)
     scene, read = Scene(config.scene), reading_of(config.scene)
     renderer = build_renderer(config.renderer.name, scene, config.renderer)
     shown = cards(scene.catalogue, Studio(renderer, config.side))

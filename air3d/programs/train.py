@@ -29,7 +29,7 @@ from air3d.training.folder import begun, held
 from air3d.training.folder_trainer import FolderTrainer
 from air3d.training.provenance import environment, record
 from air3d.training.run import build
-from air3d.training.tracking import Mode, Tracker
+from air3d.training.tracking import METRICS, Mode, Tracker, forget_after
 from air3d.training.trainer import Trainer
 from air3d.training.unlabelled import folder_data, same_folder
 from scenes.catalogues import understood
@@ -69,7 +69,10 @@ def train(config: Config, run_dir: Path) -> Trainer:
         for line in understood(config.scene):
             print(line)
     run = build(config, kept)
-    state = load_checkpoint(run_dir / "last.pt") if config.resume else None
+    state = load_checkpoint(run_dir / "last.pt") if config.resume and (run_dir / "last.pt").exists() else None
+    if config.resume and not state:
+        print(f"{run_dir} was stopped before its first checkpoint: it begins anew")
+        forget_after(run_dir / METRICS, -1)
     about, data = environment(run), folder_data(config, run.scene)
     if state and data:
         same_folder(data, state, run_dir)

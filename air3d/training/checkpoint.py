@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 import yaml
@@ -23,6 +25,10 @@ from scenes.catalogue import Catalogue
 from scenes.catalogue_file import read_catalogue, save_catalogue
 from scenes.catalogues import FILE
 from scenes.errors import UserError
+from scenes.parsing import plain_yaml
+
+INTERPOLATION = b"${"
+"""What OmegaConf replaces by other settings, or by what stands in the environment."""
 
 FORMAT = "air3d-checkpoint-1"
 RELEASED = "model.safetensors"
@@ -75,21 +81,26 @@ def stored_settings(run_dir: Path | str) -> dict[str, Any]:
     """What stands in a run's config.yaml. Raises UserError where there is none or it holds none."""
     path = run_folder(run_dir) / "config.yaml"
     try:
-        stored = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{run_dir} is not a run: it has no config.yaml (train.py prints the folder it writes)"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    stored = plain_yaml(text, path)
     if not isinstance(stored, dict):
         raise UserError(f"{path} is damaged: it holds no settings")
+    if INTERPOLATION in text:
+        raise UserError(f"{path} holds ${{...}}, which could read what is none of its business: write the value there")
     return stored
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    with atomic(path) as temporary, temporary.open("wb") as file:  # of a path, torch would write the name down as well
-        torch.save({"format": FORMAT, **state}, file)
+    content = io.BytesIO()  # on a full disk, torch's own writer says something else
+    torch.save({"format": FORMAT, **state}, content)
+    with atomic(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -97,12 +108,20 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path} does not exist: the run was stopped before its first checkpoint")
     try:
+        unpacked(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is cut short or no checkpoint
         raise UserError(f"{path} is truncated or no checkpoint; put a whole best.pt or last.pt in its place") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path} is not a checkpoint of this version ({FORMAT})")
     return state
+
+
+def unpacked(path: Path) -> None:
+    """ValueError for a file that would be larger unpacked than it is: torch packs nothing."""
+    with ZipFile(path) as file:
+        if sum(info.file_size for info in file.infolist()) > path.stat().st_size:
+            raise ValueError("packed")
 
 
 def identity_of(catalogue: Catalogue) -> dict[str, Any]:

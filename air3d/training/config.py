@@ -49,7 +49,7 @@ class TrainerConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate", "clip", "validate_every", "validation_scenes", "panel_scenes"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:
                 raise UserError(f"trainer.{name} must be above 0, not {getattr(self, name)}")
         if self.minutes is not None and self.minutes <= 0:
             raise UserError(f"trainer.minutes must be above 0 (or null for no limit), not {self.minutes}")

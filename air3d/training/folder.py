@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from air3d.files import make_folder
+from air3d.files import writable
 from scenes.errors import UserError
 
 LOCK = ".lock"
@@ -39,9 +39,8 @@ def made(path: Path, numbered: bool) -> Path:
     """The folder that begins as a new one, or empty."""
     if not numbered:
         refuse(path)
-        make_folder(path)
-        return path
-    make_folder(path.parent)
+        return writable(path)
+    writable(path.parent)
     names = chain([path.name], (f"{path.name}_{number}" for number in count(2)))
     return next(folder for name in names if alone(folder := path.with_name(name)))
 

@@ -64,7 +64,7 @@ def recorded(run_dir: Path) -> list[dict[str, Any]]:
     """The entries of a run; none where it is from before they were kept."""
     try:
         return json.loads((run_dir / FILE).read_text())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return []
 
 

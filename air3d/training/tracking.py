@@ -9,6 +9,7 @@ the first failure costs one warning and switches wandb off for the rest of the r
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from typing import Any, Literal
 from air3d.files import atomic, plain
 
 Mode = Literal["offline", "online", "disabled"]
+METRICS = "metrics.jsonl"
+LESS: tuple[Mode, ...] = ("disabled", "offline", "online")
 
 
 class Tracker:
@@ -41,12 +44,12 @@ class Tracker:
     ) -> None:
         self.run_dir = Path(run_dir)
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        self.path = self.run_dir / "metrics.jsonl"
+        self.path = self.run_dir / METRICS
         if resume_step is not None:
             forget_after(self.path, resume_step)
         self._lines = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
         self._run: Any = None
-        if mode != "disabled":
+        if (mode := allowed(mode)) != "disabled":
             about = {"project": project, "group": group, "job_type": job_type, "config": plain(config)}
             self._open(mode, about, init_timeout)
 
@@ -96,7 +99,8 @@ class Tracker:
         wandb.setup(wandb.Settings(silent=True))
         if online and not wandb.login(prompt=False, verify=False):
             raise LookupError("no account is configured, see `wandb login`")
-        settings = wandb.Settings(console="off", silent=True, init_timeout=init_timeout, finish_timeout=30.0)
+        known: dict[str, Any] = {"finish_timeout": 30.0} if hasattr(wandb.Settings(), "finish_timeout") else {}
+        settings = wandb.Settings(console="off", silent=True, init_timeout=init_timeout, **known)
         # Offline, wandb cannot look a run up; `wandb sync` joins the parts of a resumed run by their common id.
         self._run = wandb.init(
             mode="online" if online else "offline",
@@ -125,6 +129,15 @@ class Tracker:
         except Exception as error:  # whatever wandb comes up with, the training is worth more
             self._run = None
             _warn(f"wandb is off for this run ({_first_line(error)}); metrics.jsonl goes on")
+
+
+def allowed(mode: Mode) -> Mode:
+    """The mode, unless the environment wants less of wandb, by the variables that wandb itself has for that."""
+    if os.environ.get("WANDB_DISABLED", "").lower() in ("true", "1", "yes", "on"):
+        return "disabled"
+    said = os.environ.get("WANDB_MODE", "").lower()
+    wanted = LESS[LESS.index(said)] if said in LESS else mode
+    return wanted if LESS.index(wanted) < LESS.index(mode) else mode
 
 
 def forget_after(path: Path, step: int) -> None:

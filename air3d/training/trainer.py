@@ -31,6 +31,9 @@ REPORT_EVERY = 25
 YOUNG = 0.5
 """Until this share of the training, predictions may still be all alike."""
 
+USUAL = 1e-3
+"""A learning rate that works."""
+
 MOST_CONFUSED = 3
 """Identities that are named."""
 
@@ -42,7 +45,7 @@ class Trainer(TrainingState):
         super().__init__(run, run_dir)
         self.tracker, self.settings = tracker, run.config.trainer
         self.validation = Validation(run, run_dir, tracker)
-        self.interrupts, self.stopped = Interrupts(self.stop), False
+        self.interrupts, self.stopped = Interrupts(self.interrupted), False
 
     def fit(self) -> None:
         """Trains. Ctrl-C ends it after the step in hand, a second one at once; whatever ends it, last.pt is what was
@@ -76,6 +79,12 @@ class Trainer(TrainingState):
         """Train no further than the step in hand."""
         self.stopped = True
 
+    def interrupted(self) -> None:
+        """The first interrupt. Before the first step, which compiles for a minute, there is nothing to wait for."""
+        self.stop()
+        if self.step == 0:
+            raise KeyboardInterrupt("stopped before the first step")
+
     def progress(self) -> float:
         """The share of the training that is done, by steps or by minutes, whichever is further."""
         share = self.step / self.settings.steps
@@ -108,7 +117,7 @@ class Trainer(TrainingState):
     def diverged(self) -> UserError:
         return UserError(
             f"the loss stopped being a number at step {self.step}: begin a new run with trainer.learning_rate="
-            f"{self.settings.learning_rate / 2:g} or a larger trainer.schedule.sigma"
+            f"{min(self.settings.learning_rate / 2, USUAL):g} or a larger trainer.schedule.sigma"
         )
 
     @property

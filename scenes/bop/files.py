@@ -16,9 +16,6 @@ from jaxtyping import Float
 from scenes.errors import UserError
 from scenes.parsing import numbers, read_json
 
-BYTES = 256 * 2**20
-"""A JSON file of more is refused before it is read."""
-
 ENDINGS = ("png", "jpg", "jpeg", "tif", "tiff")
 SKEW = 1e-6  # of the focal length: what a camera matrix may have beside focal lengths and principal point
 ROUNDING = 1e-3  # of a rotation matrix that was written with few digits
@@ -96,8 +93,6 @@ def scene_pictures(scene: Path) -> list[BopPicture]:
 def bounded_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path} is missing")
-    if (size := path.stat().st_size) > BYTES:
-        raise UserError(f"{path} has {size:,} bytes: more than {BYTES:,} are not read")
     return read_json(path)
 
 

@@ -26,6 +26,7 @@ from scenes.catalogue_file import save_catalogue
 from scenes.dataset import appearing
 from scenes.errors import UserError
 from scenes.objects import Objects
+from scenes.parsing import read_json
 from scenes.poses import OPENCV, camera_poses
 from scenes.view import View
 
@@ -39,8 +40,8 @@ def taken(out: str | os.PathLike[str], info: dict[str, Any]) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        there = json.loads((out / "dataset_info.json").read_text())
-    except (OSError, ValueError):
+        there = read_json(out / "dataset_info.json")
+    except UserError:
         there = None
     if there != json.loads(json.dumps(info)):
         raise UserError(f"{out} exists and does not hold this data set: choose another out, or delete it first")

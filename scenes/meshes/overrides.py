@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scenes.errors import UserError, nearest
 from scenes.meshes.files import Unusable, read_inside
 from scenes.meshes.find import Found
 from scenes.meshes.units import AXES, UNITS
+from scenes.parsing import plain_yaml
 
 NAME = "meshes.yaml"
 MOST_BYTES = 2**20
@@ -50,11 +49,9 @@ def overrides(folder: Path, found: Iterable[Found]) -> dict[Path, Override]:
     if not path.is_symlink() and not path.exists():
         return {}
     try:
-        content = yaml.safe_load(read_inside(folder, path, MOST_BYTES))
+        content = plain_yaml(read_inside(folder, path, MOST_BYTES), path)
     except Unusable as error:
         raise UserError(f"{path} {error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no readable yaml: {' '.join(str(error).split())}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

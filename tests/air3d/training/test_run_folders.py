@@ -99,7 +99,8 @@ def test_a_training_is_not_joined_by_a_second_one(tmp_path: Path, capsys: pytest
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Config, Path]]:
     """The trainings that train.py goes on to, which takes seconds; here nothing happens then."""
     seen: list[tuple[Config, Path]] = []
-    monkeypatch.setattr(train, "train", lambda config, run_dir: seen.append((config, run_dir)))
+    ended = SimpleNamespace(stopped=False)
+    monkeypatch.setattr(train, "train", lambda config, run_dir: seen.append((config, run_dir)) or ended)
     return seen
 
 
@@ -125,7 +126,10 @@ def test_train_takes_the_next_name_where_its_own_is_taken(tmp_path: Path, monkey
     """Two trainings that begin in the same second, with the same scene and seed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(train, "datetime", SimpleNamespace(now=lambda: datetime(2026, 1, 2, 3, 4, 5)))
-    monkeypatch.setattr(train, "train", lambda config, run_dir: (run_dir / "config.yaml").write_text(config.run_dir))
+    ended = SimpleNamespace(stopped=False)
+    monkeypatch.setattr(
+        train, "train", lambda config, run_dir: (run_dir / "config.yaml").write_text(config.run_dir) and ended
+    )
     for gradient in ("nvil", "leave_one_out"):
         call(monkeypatch, f"gradient={gradient}", "seed=3")
     name = "runs/2026-01-02_03-04-05_tabletop_seed3"

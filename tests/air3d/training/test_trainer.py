@@ -82,16 +82,26 @@ def test_what_is_learned_is_on_disk_before_validation_can_fail(tmp_path: Path, m
 
 
 def test_ctrl_c_during_validation_is_as_polite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = small_trainer(tmp_path, "trainer.steps=3")
+    trainer = small_trainer(tmp_path, "trainer.steps=3", "trainer.validate_every=1")
     validate = Validation.__call__
 
     def interrupted(self: Validation, step: int, seconds: float) -> float:
-        os.kill(os.getpid(), signal.SIGINT)
+        if step:
+            os.kill(os.getpid(), signal.SIGINT)
         return validate(self, step, seconds)
 
     monkeypatch.setattr(Validation, "__call__", interrupted)
     trainer.fit()
-    assert trainer.stopped and trainer.step == 0 and (tmp_path / "best.pt").exists()
+    assert trainer.stopped and trainer.step == 1 and (tmp_path / "best.pt").exists()
+
+
+def test_before_the_first_step_nothing_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It compiles for a minute, and there is nothing that could be lost."""
+    trainer = small_trainer(tmp_path, "trainer.steps=3")
+    monkeypatch.setattr(Validation, "__call__", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt, match="stopped before the first step"):
+        trainer.fit()
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 0
 
 
 def test_the_random_state_of_a_gpu_goes_on_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
