@@ -119,7 +119,7 @@ def upright(source: Path | Image.Image, enough: int, behind: Behind) -> tuple[Im
     `enough` pixels, blocks of pixels may have been averaged while it was unpacked."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # PIXELS says what is too large
+            warnings.simplefilter("ignore")  # about odd tags; and PIXELS says what is too large
             if isinstance(source, Image.Image):
                 return turned(source, enough, behind)
             with Image.open(source, formats=readable()) as opened:
