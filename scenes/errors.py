@@ -10,6 +10,9 @@ class UserError(Exception):
     The entry points print it and leave with exit code 2. Any other exception is a fault of the program.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))  # what is foreign in it may have several
+
 
 class NotFinite(UserError):
     """A pose that is no number was to be painted: training has diverged."""

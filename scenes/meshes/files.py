@@ -15,6 +15,9 @@ LONGEST_NAME = 60
 class Unusable(Exception):
     """Why a mesh, or a file that belongs to one, cannot be used: one line that does not name it."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
+
 
 def within(folder: Path, path: Path) -> bool:
     """Whether a path, wherever its links lead, lies in the folder."""
