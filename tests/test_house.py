@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -13,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from air3d.cli import compose
+from air3d.programs import generate
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -106,10 +108,25 @@ def test_readme_commands_name_settings_that_exist(command: str):
     compose(Path(script).stem, words, "compare" if script == "compare.py" else "")
 
 
-def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch):
-    """What the README's lines of Python infer of pictures that the renderer painted is as many objects as there are."""
-    monkeypatch.chdir(ROOT)
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def python_blocks(document: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_lines_of_python_run_as_they_stand(
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the data set that the README's commands make; what is found are the objects that stand there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    made = next(command for command in readme_commands() if command.startswith("python generate.py"))
+    generate.main(compose("generate", shlex.split(made)[2:]))
     names: dict[str, Any] = {}
-    exec(block, names)
-    assert names["found"].presence.sum(1).tolist() == names["truth"].count.tolist()
+    for block in python_blocks(document):
+        exec(block, names)
+    truth = json.loads(Path("data/tables/scenes.json").read_text())["scenes"][2]["objects"]
+    assert sorted(each.name for each in names["scene"].objects) == sorted(each["shape"] for each in truth)
+    if document == "README.md":
+        assert "saucepan at (" in capsys.readouterr().out
+    else:
+        assert names["metrics"]["count_accuracy"] >= 0 and Path("data/small/scenes.json").is_file()
