@@ -130,3 +130,16 @@ def test_lines_of_python_run_as_they_stand(
         assert "saucepan at (" in capsys.readouterr().out
     else:
         assert names["metrics"]["count_accuracy"] >= 0 and Path("data/small/scenes.json").is_file()
+
+
+def test_the_notebook_runs_from_the_first_cell_to_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With trainings of seconds instead of minutes."""
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((ROOT / "docs/notebook.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec(cell.replace("MINUTES = 2.0", "MINUTES = 0.02"), names)
+    assert names["MINUTES"] == 0.02 and len(names["scene"].objects) == 3
+    assert all(Path(run, "last.pt").is_file() for run in ("runs/cubes", "runs/mine", "runs/adapted"))
+    assert not any(cell.get("outputs") for cell in notebook["cells"]), "what it prints is not kept with it"
