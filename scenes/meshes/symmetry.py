@@ -65,7 +65,7 @@ def symmetry_group(surface: Surface) -> Symmetries:
     principal axis a half turn; where two moments are equal, any share of a turn about the third axis, and half turns
     across it; where all are, those of a ball or a regular solid."""
     centre = surface.centre
-    if all(surface.alike(each, centre) for each in Rotation.random(8, rng=np.random.default_rng(0)).as_matrix()):
+    if all(surface.alike(each, centre) for each in Rotation.random(8, np.random.default_rng(0)).as_matrix()):
         return Symmetries(_about(ball(), centre), np.eye(3), centre)
     moments, vectors = np.linalg.eigh(surface.hull.moment_inertia)
     equal = [moments[1] - moments[0] < EQUAL * moments[1], moments[2] - moments[1] < EQUAL * moments[2]]
