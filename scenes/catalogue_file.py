@@ -50,7 +50,7 @@ def save_catalogue(path: str | os.PathLike[str], catalogue: Catalogue) -> None:
         handle, partial = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".npz", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, **arrays)
+                np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
             Path(partial).chmod(0o644)  # mkstemp makes it private
             os.replace(partial, path)
         finally:

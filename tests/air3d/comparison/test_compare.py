@@ -140,7 +140,7 @@ def test_a_sweep_of_seeds_from_the_command_line(tmp_path):
         ("unique", "air", seed) for seed in "01"}  # fmt: skip
     assert not (ROOT / "multirun.yaml").exists()
     again = as_program(tmp_path, *words, "seed=1")
-    assert again.returncode == 0 and "train.py run_dir" not in again.stdout and "evaluate.py run=" not in again.stdout
+    assert again.returncode == 0 and "train.py" not in again.stdout and "evaluate.py" not in again.stdout
     assert str(out / "report/index.html") in again.stdout
 
 
