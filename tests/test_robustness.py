@@ -96,9 +96,9 @@ def test_more_objects_than_fit_are_refused_before_anything_is_compiled(tmp_path:
 
 
 def test_one_bad_job_does_not_end_a_sweep(tmp_path: Path) -> None:
-    out = f"out={tmp_path}/set_${{seed}}"
-    done = program("generate.py", "scene=single_object", "scenes=1", out, "-m", "seed=0,-1,1")
-    assert {path.name for path in tmp_path.iterdir()} == {"set_0", "set_1"}, done.stderr
+    words = ("scene=single_object", "scenes=1", "out=set_${seed}", "-m", "seed=0,-1,1")
+    done = program(str(ROOT / "generate.py"), *words, cwd=tmp_path)
+    assert {path.name for path in tmp_path.glob("set_*")} == {"set_0", "set_1"}, done.stderr
     assert done.returncode == 2 and "error: seed=-1: give 0 or more" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: not all jobs") and "Traceback" not in done.stderr
 

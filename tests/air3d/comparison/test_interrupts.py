@@ -150,7 +150,7 @@ def test_a_training_finishes_its_step_saves_and_goes_on_with_the_same_command(tm
         program.wait(300)
     said, errors = (tmp_path / "stdout").read_text(), (tmp_path / "stderr").read_text()
     assert program.returncode == cli.INTERRUPTED, errors
-    assert errors.splitlines()[-1] == "train.py and the comparison are stopped; the same command goes on from there"
+    assert errors.splitlines()[-1] == "train and the comparison are stopped; the same command goes on from there"
     (folder,) = (path.parent for path in tmp_path.glob("air*/last.pt"))
     kept = load_checkpoint(folder / "last.pt")
     assert kept["step"] > 0 and kept["seconds"] < 3 and f"stopped at step {kept['step']}," in said
