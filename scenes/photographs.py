@@ -61,11 +61,6 @@ class Frame:
     upper: float = 0.0
     scale: float = 1.0
 
-    @property
-    def cropped(self) -> bool:
-        """Whether a pixel or more is not seen."""
-        return max(self.left, self.upper) >= 0.5
-
     def inward(self, intrinsics: np.ndarray) -> Float64[np.ndarray, " 4"]:
         """fx, fy, cx, cy of the picture -> of what the network sees."""
         return (np.asarray(intrinsics, float) - self.corner) / self.scale - HALF

@@ -23,7 +23,7 @@ from scenes.objects import Objects
 from scenes.parsing import read_json
 from scenes.pictures import open_picture
 from scenes.view import View
-from scenes.view_reading import each_view, parse_views
+from scenes.view_reading import of_one_size, parse_views
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def read_dataset(
     else:
         entries = [(mesh.name, mesh.face) for mesh in catalogue.meshes]
         _check_meshes(catalogue, info, path)
-    view = parse_views(info, scenes, path, lambda name: _read_file(folder, "backgrounds", name), default)
+    views = parse_views(info, scenes, path, lambda name: _read_file(folder, "backgrounds", name), default)
+    view = of_one_size(views, path)
     objects, visible = parse_objects(scenes, entries, path)
     images = np.stack([_read_image(folder, entry, view) for entry in scenes])
     return Dataset(images, objects, visible, entry_names(entries), view, info)
@@ -79,7 +80,7 @@ def read_views(folder: str | os.PathLike[str], image_names: Sequence[str], defau
             f"{folder / 'scenes.json'} does not name {unknown[0]}: give pictures of the data set, or others"
         )
     chosen, path = [of[name] for name in image_names], folder / "scenes.json"
-    return each_view(info, chosen, path, lambda name: _read_file(folder, "backgrounds", name), default)
+    return parse_views(info, chosen, path, lambda name: _read_file(folder, "backgrounds", name), default)
 
 
 def _check_meshes(catalogue: Catalogue, info: dict[str, Any], path: Path) -> None:

@@ -28,30 +28,23 @@ def parse_views(
     path: Path,
     open_background: Open,
     default: View | None = None,
-) -> View:
-    """The views of some scenes of scenes.json, `info` its head.
+) -> list[View]:
+    """The views of some scenes of scenes.json, `info` its head, each of its own size.
 
     default: what its first picture says of light, background and noise holds where the data set says nothing.
-    UserError, naming the file, for what is no world, and for pictures of several sizes.
+    UserError, naming the file, for what is no world.
     """
-    views = each_view(info, scenes, path, open_background, default)
-    if len(sizes := {(each.height, each.width) for each in views}) > 1:
-        raise UserError(f"{path}: all cameras must take pictures of one size, not of {sorted(sizes)} (height, width)")
-    return View.stack(views)
-
-
-def each_view(
-    info: dict[str, Any],
-    scenes: Sequence[dict[str, Any]],
-    path: Path,
-    open_background: Open,
-    default: View | None = None,
-) -> list[View]:
-    """The same one by one, of pictures of any size."""
     stated = spoken(default) | earlier(info) | parts_of(info)
     if not any(parts_of(scene) for scene in scenes):
         return [parse_view(stated, path, open_background)] * len(scenes)
     return [parse_view(stated | parts_of(scene), path, open_background) for scene in scenes]
+
+
+def of_one_size(views: Sequence[View], path: Path) -> View:
+    """Views as one batch. UserError, naming the file, for pictures of several sizes."""
+    if len(sizes := {(each.height, each.width) for each in views}) > 1:
+        raise UserError(f"{path}: all cameras must take pictures of one size, not of {sorted(sizes)} (height, width)")
+    return View.stack(views)
 
 
 def parts_of(entry: dict[str, Any]) -> dict[str, Any]:

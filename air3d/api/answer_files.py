@@ -23,13 +23,14 @@ COLUMNS = (
 """Of objects.csv, a line an object: metres and radians."""
 
 ASKED = "asked_about"
-"""Says in the head of a scenes.json that it holds answers and no truth."""
+ANSWERS = {ASKED, "calibration_scenes"}
+"""Each says in the head of a scenes.json that it holds answers and no truth; version 0.1.0 wrote the second alone."""
 
 
 def refuse(out: Path, pictures: str) -> None:
     """UserError where answers would take the place of somebody's labels."""
     path = out / "scenes.json"
-    if path.is_file() and ASKED not in head(path):
+    if path.is_file() and not ANSWERS & head(path).keys():
         here = "the pictures' own labels" if out.resolve() == Path(pictures).resolve() else "a data set"
         raise UserError(f"{path} would be written over: it holds {here}; choose another out=FOLDER")
 

@@ -129,8 +129,9 @@ def check_known(
 
 
 def photograph_of(path: Path, size: tuple[int, int]) -> Photograph:
+    """One picture; UserError, naming the file, also for one that is transparent: what is behind is not known."""
     try:
-        return read_photograph(path, *size)
+        return read_photograph(path, *size, behind=None)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
