@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from air3d import cli
+from air3d.api.answer_files import refuse
 from air3d.evaluation.scenes import render
 from air3d.programs import infer as infer_py
 from air3d.training.checkpoint import load_run
@@ -162,3 +163,17 @@ def test_whoever_reads_it_may_stop_reading(tables, tmp_path):
         said = program.stderr.read()
     assert "Traceback" not in said and "Broken" not in said
     assert len(json.loads((tmp_path / "scenes.json").read_text())["scenes"]) == 60
+
+
+def test_answers_may_be_written_over_and_nothing_else(tmp_path):
+    for head, ours in (
+        ({"run": "r", "calibration_scenes": 9}, True),
+        ({"asked_about": "p"}, True),
+        ({"seed": 3}, False),
+    ):
+        (tmp_path / "scenes.json").write_text(json.dumps({"info": head, "scenes": [{}]}))
+        if ours:
+            refuse(tmp_path, "elsewhere")
+        else:
+            with pytest.raises(UserError, match="would be written over: it holds a data set"):
+                refuse(tmp_path, "elsewhere")

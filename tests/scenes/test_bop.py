@@ -294,6 +294,15 @@ def test_a_wider_picture_is_cropped_and_its_camera_with_it(folder: Path) -> None
     np.testing.assert_allclose(after.view.intrinsics, before.view.intrinsics)
 
 
+def test_a_transparent_picture_is_refused(folder: Path) -> None:
+    path = folder / "test" / "000000" / "rgb" / "000001.png"
+    picture = Image.open(path).convert("RGBA")
+    picture.putpixel((3, 3), (255, 0, 0, 0))
+    picture.save(path)
+    with pytest.raises(UserError, match=r"000001\.png: transparent in part"):
+        read(folder)
+
+
 def moved(matrix: list[float], columns: int) -> None:
     matrix[2] += columns
 
